@@ -1,0 +1,32 @@
+"""Hanzo Twin: digital twins that stay in step with the real thing."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hanzo_twin.engines.port import EngineConfig, JointCommand, load_engine
+    from hanzo_twin.scene.load import load_scene
+
+__version__ = "0.1.0"
+
+# Importing the package must stay cheap: a public name is imported when it is first used.
+_PUBLIC = {
+    "EngineConfig": "hanzo_twin.engines.port",
+    "JointCommand": "hanzo_twin.engines.port",
+    "load_engine": "hanzo_twin.engines.port",
+    "load_scene": "hanzo_twin.scene.load",
+}
+
+__all__ = ["EngineConfig", "JointCommand", "__version__", "load_engine", "load_scene"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'hanzo_twin' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

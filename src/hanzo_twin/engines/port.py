@@ -1,0 +1,366 @@
+"""The contract between the platform and a physics engine.
+
+An engine turns a `Scene` into a `Simulation` (one world) or a `Batch` (N worlds in lockstep). Powers that not every
+engine has are protocols of their own (`Renders`, `BatchEngine`), found with ``isinstance``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from hanzo_twin import plugins
+from hanzo_twin.engines.state import SimState
+from hanzo_twin.errors import CommandError
+from hanzo_twin.scene.model import Scene
+from hanzo_twin.spatial import FloatArray, IntArray
+
+GROUP = "hanzo_twin.engines"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineCapabilities:
+    """What an engine can do: the seven of HIP-0082, then what users choose by.
+
+    Args:
+        max_step_hz: highest step rate known to be stable.
+        parallel_envs: most worlds in one batch, 0 where there is no batch.
+        exact_restore: ``bit_exact`` (a restored state continues bit for bit), ``replay_exact`` (replaying the
+            commands does), or ``none``.
+        deterministic: same state and commands give the same bytes on the same machine.
+        joint_kinds / geometries / parameters: what it can simulate and what can be changed while it runs
+            (attribute names of hanzo_twin.scene.addresses).
+    """
+
+    name: str
+    version: str
+    ray_tracing: bool = False
+    soft_body: bool = False
+    fluid: bool = False
+    max_step_hz: int
+    gpu_required: bool = False
+    ros_bridge: bool = False
+    parallel_envs: int
+    exact_restore: Literal["bit_exact", "replay_exact", "none"]
+    deterministic: bool
+    contacts: bool
+    joint_kinds: tuple[str, ...]
+    geometries: tuple[str, ...]
+    parameters: tuple[str, ...]
+    licence: str
+    devices: tuple[str, ...] = ("cpu",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """How to run a scene; the ``engine.config`` of a twin definition.
+
+    Args:
+        step_hz: `Simulation.step` advances by 1/step_hz seconds.
+        substeps: engine steps within each of those.
+        gravity: world frame [3], m/s²; None keeps the scene's.
+        solver_iterations: None keeps the engine's default.
+        gpu_id: for engines that use one.
+    """
+
+    step_hz: float = 240.0
+    substeps: int = 1
+    gravity: tuple[float, float, float] | None = None
+    solver_iterations: int | None = None
+    gpu_id: int | Literal["auto"] = "auto"
+
+    @property
+    def step_seconds(self) -> float:
+        return 1.0 / self.step_hz
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class JointCommand:
+    """What the joints of one articulation shall do, in the order of ``Articulation.joints``; arrays [n].
+
+    It holds until it is replaced. A field left None keeps what was commanded before (at first: the drive's authored
+    targets, and no effort).
+
+    Args:
+        positions: target of the drives, rad or m.
+        velocities: target of the drives, rad/s or m/s.
+        efforts: added to what the drives give, N·m or N; not limited by the drives' ``max_effort``.
+
+    Raises:
+        CommandError: an array is not one-dimensional or has a value that is not finite.
+    """
+
+    positions: FloatArray | None = None
+    velocities: FloatArray | None = None
+    efforts: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("positions", "velocities", "efforts"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            array = np.array(value, dtype=np.float64)
+            if array.ndim != 1:
+                raise CommandError(f"JointCommand.{name} must have one dimension, got shape {array.shape}.")
+            if not np.isfinite(array).all():
+                raise CommandError(f"JointCommand.{name} has values that are not finite: {array.tolist()}.")
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Observation:
+    """What `Simulation.get_observation` read, as read-only arrays by field name.
+
+    * of an articulation: ``positions``, ``velocities``, ``efforts`` [n], in the order of ``Articulation.joints``
+      (``efforts`` is the generalized force that drives and commanded efforts apply);
+    * of a body: ``position`` [3], ``orientation`` [4], ``linear_velocity``, ``angular_velocity`` [3] of the body
+      frame's origin, world frame;
+    * of a sensor: as its kind says.
+    """
+
+    path: str
+    time: float
+    data: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> FloatArray:
+        return self.data[name]
+
+
+class Simulation(Protocol):
+    """One running world. Not safe to share between threads.
+
+    Every method raises SimulationError after `close`.
+    """
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine that runs it."""
+        ...
+
+    @property
+    def scene(self) -> Scene: ...
+
+    @property
+    def config(self) -> EngineConfig: ...
+
+    @property
+    def time(self) -> float:
+        """Simulated seconds since the scene was loaded (or as restored)."""
+        ...
+
+    @property
+    def native(self) -> Any:
+        """The engine's own handles, for features of that engine only."""
+        ...
+
+    def step(self, n: int = 1) -> None:
+        """Advance by ``n`` steps of ``config.step_seconds``.
+
+        Raises:
+            SimulationError: the state is no longer finite; the message names body or joint and time.
+        """
+        ...
+
+    def set_joint_command(self, articulation: str, command: JointCommand) -> None:
+        """Command an articulation; holds until replaced.
+
+        Raises:
+            NotFoundError: no such articulation. CommandError: wrong length.
+        """
+        ...
+
+    def set_applied_wrench(self, body: str, force: FloatArray, torque: FloatArray) -> None:
+        """Push ``body`` at its centre of mass with ``force`` [3] N and ``torque`` [3] N·m, world frame, until replaced.
+
+        Raises:
+            NotFoundError: no such body. CommandError: wrong shape or not finite. UnsupportedError: the engine has
+                no forces.
+        """
+        ...
+
+    def get_observation(self, path: str) -> Observation:
+        """Read an articulation, a body or a sensor by prim path.
+
+        Raises:
+            NotFoundError: nothing observable there. UnsupportedError: the engine lacks that sensor.
+        """
+        ...
+
+    def get_state(self) -> SimState:
+        """The whole state, exact as ``capabilities().exact_restore`` says."""
+        ...
+
+    def set_state(self, state: SimState) -> None:
+        """Continue from ``state``; parameters are part of it.
+
+        Raises:
+            StateError: of another scene, step or engine version, or damaged. A state of another engine restores its
+                neutral part.
+        """
+        ...
+
+    def get_parameter(self, address: str) -> float:
+        """Raises AddressError for what is no parameter, UnsupportedError for one this engine cannot change."""
+        ...
+
+    def set_parameter(self, address: str, value: float) -> None:
+        """Change one parameter; takes effect with the next step. Nothing changes when it raises.
+
+        Raises:
+            AddressError, UnsupportedError: as `get_parameter`. ParameterError: not finite, or not physical.
+        """
+        ...
+
+    def set_joint_state(self, articulation: str, positions: FloatArray, velocities: FloatArray) -> None:
+        """Overwrite joint positions and velocities [n] (order of ``Articulation.joints``), as assimilation does.
+
+        Raises:
+            NotFoundError, CommandError: as `set_joint_command`.
+        """
+        ...
+
+    def set_body_state(
+        self,
+        body: str,
+        position: FloatArray,
+        orientation: FloatArray,
+        linear_velocity: FloatArray,
+        angular_velocity: FloatArray,
+    ) -> None:
+        """Overwrite pose ([3] m, quaternion [4]) and velocities ([3] each) of a free body, world frame.
+
+        Raises:
+            NotFoundError: no such body. CommandError: the body is not free, wrong shape, or not finite.
+        """
+        ...
+
+    def fork(self) -> Simulation:
+        """An independent copy that continues from here bit for bit; what is done to it does not reach this one."""
+        ...
+
+    def close(self) -> None:
+        """Release everything; may be called again."""
+        ...
+
+
+class Batch(Protocol):
+    """N worlds of one scene, advanced together with no Python loop over worlds. Arrays lead with the env axis.
+
+    The result of env i depends neither on i nor on ``num_envs``. Joints are all articulated joints of the scene,
+    articulation after articulation in the order of ``scene.articulations``; bodies in the order of ``scene.bodies``.
+    """
+
+    @property
+    def num_envs(self) -> int: ...
+
+    @property
+    def scene(self) -> Scene: ...
+
+    @property
+    def config(self) -> EngineConfig: ...
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """Paths of the joints, the columns of the joint arrays."""
+        ...
+
+    @property
+    def time(self) -> FloatArray:
+        """Simulated seconds [num_envs]."""
+        ...
+
+    @property
+    def joint_positions(self) -> FloatArray:
+        """[num_envs, n_joints], rad or m; a copy."""
+        ...
+
+    @property
+    def joint_velocities(self) -> FloatArray:
+        """[num_envs, n_joints], rad/s or m/s; a copy."""
+        ...
+
+    @property
+    def body_poses(self) -> FloatArray:
+        """[num_envs, n_bodies, 7] position and quaternion (w, x, y, z), world frame; a copy."""
+        ...
+
+    def step(
+        self,
+        n: int = 1,
+        *,
+        positions: FloatArray | None = None,
+        velocities: FloatArray | None = None,
+        efforts: FloatArray | None = None,
+    ) -> None:
+        """Advance all worlds by ``n`` steps; commands [num_envs, n_joints] as in `JointCommand`, held until replaced.
+
+        Raises:
+            CommandError: wrong shape or not finite; nothing moved.
+        """
+        ...
+
+    def rollout(
+        self,
+        n: int,
+        *,
+        positions: FloatArray | None = None,
+        velocities: FloatArray | None = None,
+        efforts: FloatArray | None = None,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Advance by ``n`` steps under time-varying commands [num_envs, n, n_joints].
+
+        Returns joint positions and velocities after each step, [num_envs, n, n_joints] each.
+        """
+        ...
+
+    def set_joint_states(self, positions: FloatArray, velocities: FloatArray, env_ids: IntArray | None = None) -> None:
+        """Overwrite joint positions and velocities [len(env_ids), n_joints]."""
+        ...
+
+    def get_state(self, env_ids: Sequence[int] | None = None) -> tuple[SimState, ...]:
+        """One exact state per env, interchangeable with those of `Simulation`."""
+        ...
+
+    def set_state(self, states: Sequence[SimState], env_ids: Sequence[int] | None = None) -> None:
+        """Restore each env of ``env_ids`` (default all) from the state at the same place."""
+        ...
+
+    def set_parameters(self, address: str, values: FloatArray) -> None:
+        """Give each env its own value [num_envs] of one parameter. Errors as `Simulation.set_parameter`."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """A physics engine, registered under its name in the entry points ``hanzo_twin.engines``."""
+
+    def capabilities(self) -> EngineCapabilities: ...
+
+    def load_scene(self, scene: Scene, config: EngineConfig) -> Simulation:
+        """Raises UnsupportedError naming the prim, what is unsupported, and the engines that support it."""
+        ...
+
+
+@runtime_checkable
+class BatchEngine(Engine, Protocol):
+    """An engine that advances many worlds at once."""
+
+    def load_batch(self, scene: Scene, config: EngineConfig, num_envs: int, *, threads: int | None = None) -> Batch:
+        """``threads`` defaults to the number of processors this process may use."""
+        ...
+
+
+def load_engine(name: str) -> Engine:
+    """The engine registered as ``name``.
+
+    Raises:
+        UnsupportedError: unknown; the hint lists those installed. NotInstalledError: an extra is missing.
+    """
+    engine: Engine = plugins.load(GROUP, name)()
+    return engine

@@ -1,0 +1,34 @@
+"""What loading a scene changed, guessed or lost: one `Diagnosis` each."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """One finding about a scene.
+
+    Args:
+        severity: ``error`` stops loading, ``warning`` is listed, ``info`` tells what was normalized.
+        code: stable kebab-case name, such as ``mesh-lost`` or ``mass-guessed``.
+        path: prim path (or file) that it is about.
+        message: what was found, with the value.
+        remedy: what the user can do.
+    """
+
+    severity: Severity
+    code: str
+    path: str
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        remedy = f" {self.remedy}" if self.remedy else ""
+        return f"{self.severity}[{self.code}] {self.path}: {self.message}{remedy}"
+
+    def to_dict(self) -> dict[str, str]:
+        return asdict(self)

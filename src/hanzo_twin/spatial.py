@@ -1,0 +1,137 @@
+"""Poses and quaternions. Quaternions are ``(w, x, y, z)``, unit length; frames are right-handed, metres, Z up.
+
+A pose named ``pose_a_b`` places frame b in frame a: a point ``p`` given in b is ``pose_a_b.apply(p)`` in a.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+def frozen_array(values: ArrayLike, shape: tuple[int, ...] | None = None) -> FloatArray:
+    """A read-only float64 copy of ``values``.
+
+    Raises:
+        ValueError: the shape is not ``shape``, or a value is not finite.
+    """
+    array = np.array(values, dtype=np.float64)
+    if shape is not None and array.shape != shape:
+        raise ValueError(f"expected an array of shape {shape}, got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError("expected finite numbers")
+    array.flags.writeable = False
+    return array
+
+
+def quaternion_multiply(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Hamilton product of two quaternions [4]."""
+    aw, ax, ay, az = a
+    bw, bx, by, bz = b
+    return np.array(
+        [
+            aw * bw - ax * bx - ay * by - az * bz,
+            aw * bx + ax * bw + ay * bz - az * by,
+            aw * by - ax * bz + ay * bw + az * bx,
+            aw * bz + ax * by - ay * bx + az * bw,
+        ]
+    )
+
+
+def quaternion_conjugate(q: FloatArray) -> FloatArray:
+    """Inverse of a unit quaternion [4]."""
+    return q * np.array([1.0, -1.0, -1.0, -1.0])
+
+
+def rotation_matrix(q: FloatArray) -> FloatArray:
+    """Rotation matrix [3, 3] of a unit quaternion [4]."""
+    w, x, y, z = q
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def quaternion_from_axis_angle(axis: ArrayLike, angle: float) -> FloatArray:
+    """Quaternion [4] of a turn by ``angle`` [rad] about ``axis`` [3] (any length but zero)."""
+    direction = np.asarray(axis, dtype=np.float64)
+    direction = direction / np.linalg.norm(direction)
+    return np.array([np.cos(angle / 2), *(np.sin(angle / 2) * direction)])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pose:
+    """A rigid transform.
+
+    Args:
+        position: translation [3], m.
+        orientation: unit quaternion (w, x, y, z) [4]; normalized here.
+    """
+
+    position: FloatArray
+    orientation: FloatArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "position", frozen_array(self.position, (3,)))
+        orientation = np.array(self.orientation, dtype=np.float64)
+        length = float(np.linalg.norm(orientation))
+        if orientation.shape != (4,) or not np.isfinite(length) or length < 1e-9:
+            raise ValueError(f"expected a quaternion (w, x, y, z) that is not zero, got {self.orientation!r}")
+        object.__setattr__(self, "orientation", frozen_array(orientation / length))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Pose):
+            return NotImplemented
+        return bool(
+            np.array_equal(self.position, other.position) and np.array_equal(self.orientation, other.orientation)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.position.tobytes(), self.orientation.tobytes()))
+
+    @classmethod
+    def identity(cls) -> Pose:
+        return cls(position=np.zeros(3), orientation=np.array([1.0, 0.0, 0.0, 0.0]))
+
+    @classmethod
+    def of(
+        cls, position: Sequence[float] | FloatArray, orientation: Sequence[float] | FloatArray = (1, 0, 0, 0)
+    ) -> Pose:
+        """A pose from any sequences of 3 and 4 numbers."""
+        return cls(
+            position=np.asarray(position, dtype=np.float64), orientation=np.asarray(orientation, dtype=np.float64)
+        )
+
+    def __matmul__(self, other: Pose) -> Pose:
+        """``pose_a_b @ pose_b_c`` is ``pose_a_c``."""
+        return Pose(
+            position=self.apply(other.position),
+            orientation=quaternion_multiply(self.orientation, other.orientation),
+        )
+
+    def inverse(self) -> Pose:
+        """``pose_a_b.inverse()`` is ``pose_b_a``."""
+        orientation = quaternion_conjugate(self.orientation)
+        return Pose(position=-(rotation_matrix(orientation) @ self.position), orientation=orientation)
+
+    def apply(self, points: FloatArray) -> FloatArray:
+        """Points [3] or [n, 3] given in the inner frame, in the outer frame."""
+        rotated: FloatArray = points @ rotation_matrix(self.orientation).T + self.position
+        return rotated
+
+    def as_array(self) -> FloatArray:
+        """Position then quaternion (x, y, z, qw, qx, qy, qz) [7]."""
+        return np.concatenate([self.position, self.orientation])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"position": self.position.tolist(), "orientation": self.orientation.tolist()}
