@@ -47,7 +47,8 @@ def quaternion_multiply(a: FloatArray, b: FloatArray) -> FloatArray:
 
 def quaternion_conjugate(q: FloatArray) -> FloatArray:
     """Inverse of a unit quaternion [4]."""
-    return q * np.array([1.0, -1.0, -1.0, -1.0])
+    conjugate: FloatArray = q * np.array([1.0, -1.0, -1.0, -1.0])
+    return conjugate
 
 
 def rotation_matrix(q: FloatArray) -> FloatArray:
