@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from hanzo_twin.clock import Clock
-
 SOURCES = "hanzo_twin.sources"
 SINKS = "hanzo_twin.sinks"
 
@@ -99,7 +97,7 @@ class Inbox:
 
 
 class Source(Protocol):
-    """A stream of messages. Constructed as ``Source(config, clock=clock, inbox=inbox, limits=limits)``; see `LinkLimits`."""
+    """A stream of messages, constructed as ``Source(config, clock=clock, inbox=inbox, limits=limits)``."""
 
     async def run(self) -> None:
         """Connect, deliver to the inbox, reconnect with the configured back-off; return when the stream has ended.
@@ -118,7 +116,7 @@ class Source(Protocol):
 
 
 class Sink(Protocol):
-    """Where predictions and alerts go. Constructed as ``Sink(config, clock=clock, limits=limits)``."""
+    """Where predictions and alerts go, constructed as ``Sink(config, clock=clock, limits=limits)``."""
 
     async def run(self) -> None:
         """Connect and send what `publish` queued, reconnecting; runs until cancelled."""
