@@ -238,10 +238,9 @@ class Twin:
         self.changes.append(change)
         return change
 
-    def rebase(self, epoch: float) -> None:
-        """The device's clock jumped: from now on the present moment is ``epoch`` + simulated time."""
-        self.inputs.shift(epoch - self.epoch)
-        self.epoch = epoch
+    def set_time(self, time: float) -> None:
+        """From now on the present moment is device time ``time``; nothing moves, and inputs keep their stamps."""
+        self.epoch = time - self.simulation.time
 
     def get_state(self) -> TwinState:
         """The whole state; restoring it continues exactly as the engine promises."""

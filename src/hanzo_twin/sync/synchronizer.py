@@ -1,0 +1,215 @@
+"""One tick of synchronization: inputs in, advance, compare, assimilate. No clock, no I/O: time is what it is told.
+
+Two copies of the machine run side by side. The *twin* is corrected by every measurement, so it is where the machine
+is. The *free run* starts from the twin, sees the same inputs but no measurement, and is set back onto the twin once it
+has run for the prediction horizon. What it says about a reading is a genuine prediction, so its innovation (reading −
+prediction) shows what the model does not know; the twin's own innovation only shows the noise of one tick.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hanzo_twin.definition.drift import DriftDetection
+from hanzo_twin.spatial import FloatArray
+from hanzo_twin.sync.alignment import AlignedReadings, Aligner
+from hanzo_twin.sync.decode import Readings
+from hanzo_twin.sync.drift import DriftEvent, DriftMonitor
+from hanzo_twin.sync.signals import SignalTable
+from hanzo_twin.sync.window import ReadingWindow
+from hanzo_twin.twin.probe import Probe
+from hanzo_twin.twin.twin import Trace, Twin
+
+GAP_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TickResult:
+    """What one tick did.
+
+    Args:
+        time: device time that was reached.
+        readings: the measurements that were due.
+        predictions: of each of them, by the free run [n].
+        innovations: reading − prediction [n]; NaN for the first reading of a signal, and after a gap.
+        drift: attributes that began or ceased to drift.
+    """
+
+    time: float
+    readings: AlignedReadings
+    predictions: FloatArray
+    innovations: FloatArray
+    drift: list[DriftEvent]
+
+
+class Synchronizer:
+    """Keeps a twin in step with the readings it is given.
+
+    Args:
+        gain: how far a measurement moves the state: 1 overwrites, 0 leaves it (the twin then runs free).
+        horizon_s: how long the free run goes before it starts anew.
+        window_s: how much is kept for a recalibration.
+    """
+
+    def __init__(
+        self,
+        twin: Twin,
+        table: SignalTable,
+        *,
+        drift: DriftDetection,
+        gain: float,
+        horizon_s: float,
+        window_s: float,
+    ) -> None:
+        self.twin = twin
+        self.table = table
+        self.gain = gain
+        self.horizon_s = horizon_s
+        self.aligner = Aligner(len(table))
+        self.drift = DriftMonitor(table.signals, drift)
+        self.window = ReadingWindow(table.signals, window_s)
+        self._states = np.array(table.columns("measurement", ["state", "input"]), dtype=np.int64)
+        self._inputs = set(table.columns("input", ["input"]))
+        self._place = np.full(len(table), -1, dtype=np.int64)
+        self._place[self._states] = np.arange(len(self._states))
+        self._probe = Probe(twin.scene, [table.signals[column].address for column in self._states])
+        self._last_seen = np.full(len(table), -np.inf)
+        self._free = twin.fork()
+        # Shared: both see the same inputs, and are at the same time whenever either looks.
+        self._free.inputs = twin.inputs
+        self._anchor = twin.time
+        self.started = False
+
+    def accept(self, readings: Readings) -> None:
+        """Take readings whose times are device times: inputs into the schedule, measurements to wait for their tick."""
+        aligner, inputs = self.aligner, self._inputs
+        reached = self.twin.time if self.started else -np.inf
+        taken: list[int] = []
+        for index, column in enumerate(readings.columns):
+            time = readings.times[index]
+            if column in inputs:
+                if aligner.is_new(column, time):
+                    if time <= reached:
+                        aligner.late += 1
+                    self.twin.set_input(self.table.signals[column].address, readings.values[index], time=time)
+                    taken.append(index)
+            else:
+                aligner.accept(column, readings.values[index], time, reached)
+        if taken:
+            self.window.add(
+                np.array([readings.columns[i] for i in taken], dtype=np.int64),
+                np.array([readings.values[i] for i in taken]),
+                np.array([readings.times[i] for i in taken]),
+            )
+
+    def start(self, time: float) -> None:
+        """Place the twin where the readings up to device time ``time`` say it is; nothing is compared yet."""
+        due = self.aligner.take(time)
+        self.twin.set_time(time)
+        self._assimilate_latest(due, np.full(len(due), np.nan))
+        self._last_seen[due.columns] = due.times
+        self.window.add(due.columns, due.values, due.times)
+        self.anchor()
+        self.started = True
+
+    def tick(self, time: float) -> TickResult:
+        """Advance to device time ``time`` and compare with what was measured on the way."""
+        due = self.aligner.take(time)
+        measured = self._place[due.columns] >= 0
+        probe = self._probe if measured.any() else None
+        trace = self.twin.advance_to(time, probe=probe)
+        free = self._free.advance_to(time, probe=probe) if self.gain > 0 else trace
+        predictions = self._predict(due, measured, free)
+        innovations = due.values - predictions
+        known = due.times - self._last_seen[due.columns] <= max(GAP_S, 2 * self.horizon_s)
+        innovations[~known] = np.nan
+        compared = np.isfinite(innovations)
+        self.drift.add(due.columns[compared], innovations[compared], time)
+        own = due.values - self._predict(due, measured, trace)
+        self._assimilate_latest(due, own)
+        self._last_seen[due.columns] = due.times
+        self.window.add(due.columns, due.values, due.times)
+        if self.twin.time - self._anchor >= self.horizon_s - 1e-9:
+            self.anchor()
+        return TickResult(
+            time=self.twin.time,
+            readings=due,
+            predictions=predictions,
+            innovations=innovations,
+            drift=self.drift.check(time),
+        )
+
+    def anchor(self) -> None:
+        """Set the free run onto the twin."""
+        self._free.simulation.set_state(self.twin.simulation.get_state())
+        self._free.epoch = self.twin.epoch
+        self._free.inputs = self.twin.inputs
+        self._anchor = self.twin.time
+
+    def parameters_changed(self) -> None:
+        """Parameters of the twin were written: the free run follows, and drift is judged anew."""
+        self.anchor()
+        self.drift.clear()
+
+    def clock_jumped(self, seconds: float) -> None:
+        """The device's clock was set by ``seconds``; the machine went on, so the twin does."""
+        self.aligner.forget()
+        self.window.clear()
+        self.twin.inputs.shift(seconds)
+        self.twin.set_time(self.twin.time + seconds)
+        self._last_seen += seconds
+        self.anchor()
+        self.drift.clear()
+
+    def reset_to_measurements(self) -> None:
+        """Overwrite the state with the newest readings, whatever the gain: the fallback when drift is beyond repair."""
+        latest = self.window.latest()
+        measured = [column for column in self._states.tolist() if column in latest]
+        self.twin.assimilate({self.table.signals[column].address: latest[column] for column in measured})
+        self.anchor()
+        self.drift.clear()
+
+    def close(self) -> None:
+        self._free.close()
+        self.twin.close()
+
+    def _predict(self, due: AlignedReadings, measured: np.ndarray, trace: Trace) -> FloatArray:
+        """What ``trace`` (or, for attributes, the last value) says at the time of each reading [n]."""
+        predictions = np.full(len(due), np.nan)
+        if measured.any():
+            position = (due.times[measured] - trace.times[0]) / self.twin.simulation.config.step_seconds
+            before = np.clip(np.floor(position).astype(np.int64), 0, len(trace.times) - 1)
+            after = np.minimum(before + 1, len(trace.times) - 1)
+            share = np.clip(position - before, 0.0, 1.0)
+            places = self._place[due.columns[measured]]
+            predictions[measured] = (1 - share) * trace.values[before, places] + share * trace.values[after, places]
+        for index in np.flatnonzero(~measured):
+            known = self.twin.attributes.get(self.table.signals[due.columns[index]].address)
+            if known is not None:
+                predictions[index] = known.value
+        return predictions
+
+    def _assimilate_latest(self, due: AlignedReadings, innovations: FloatArray) -> None:
+        """Correct the present state by the newest innovation of each signal: x(now) += gain · innovation.
+
+        A signal without one (its first reading) is overwritten.
+        """
+        overwrite: dict[str, float] = {}
+        correct: dict[str, float] = {}
+        for column, index in due.latest().items():
+            signal = self.table.signals[column]
+            if self._place[column] < 0:
+                self.twin.set_attribute(
+                    signal.address, float(due.values[index]), time=float(due.times[index]), origin="measured"
+                )
+            elif not np.isfinite(innovations[index]) or self._last_seen[column] == -np.inf:
+                overwrite[signal.address] = float(due.values[index])
+            elif self.gain > 0:
+                correct[signal.address] = float(innovations[index])
+        if overwrite:
+            self.twin.assimilate(overwrite)
+        if correct:
+            present = dict(zip(correct, self.twin.read(list(correct)), strict=True))
+            self.twin.assimilate({a: float(present[a]) + self.gain * correct[a] for a in correct})
