@@ -1,0 +1,349 @@
+"""What the service answers: the bodies of the REST API, and what the clients return."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from hanzo_twin.service.problems import DiagnosisView
+
+_ID = "7f3b5c52-9b0a-4a39-8d1e-0c5b1f6a2d11"
+_TIME = "2026-03-01T09:30:00Z"
+_JOINT = "/World/arm/joint_1"
+
+T = TypeVar("T")
+
+
+def _example(**fields: Any) -> ConfigDict:
+    return ConfigDict(frozen=True, json_schema_extra={"examples": [fields]})
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list. Pass `next_cursor` as `cursor` to get the next one; null on the last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    items: list[T]
+    next_cursor: Annotated[str | None, Field(description="Opaque; null on the last page.")] = None
+
+
+class TwinSummary(BaseModel):
+    """A twin as it stands in a list."""
+
+    model_config = _example(
+        id=_ID, name="arm-1", organization="default", tags=["cell-4"], type="physical", engine="mujoco",
+        desired="running", phase="running", message="", parent=None, expires_at=None, revision=3,
+        created_at=_TIME, updated_at=_TIME,
+    )  # fmt: skip
+
+    id: UUID
+    name: Annotated[str, Field(description="Unique in the organization; stands for the id wherever one is asked for.")]
+    organization: str
+    tags: list[str]
+    type: Annotated[str, Field(description="`physical` or `infrastructure`.")]
+    engine: Annotated[str | None, Field(description="Name of the engine; null for infrastructure.")]
+    desired: Annotated[str, Field(description="What was asked for: `running` or `stopped`.")]
+    phase: Annotated[
+        str, Field(description="What is: `stopped`, `starting`, `running`, `stopping`, `restarting` or `failed`.")
+    ]
+    message: Annotated[str, Field(description="Why it is in that phase; empty when all is well.")]
+    parent: Annotated[UUID | None, Field(description="The twin that this one was forked from.")]
+    expires_at: Annotated[datetime | None, Field(description="When an ephemeral fork is deleted.")]
+    revision: Annotated[int, Field(description="Counts the changes of the definition; it is the ETag.")]
+    created_at: datetime
+    updated_at: datetime
+
+
+class TwinView(TwinSummary):
+    """A twin with its whole definition."""
+
+    model_config = _example(
+        id=_ID, name="arm-1", organization="default", tags=["cell-4"], type="physical", engine="mujoco",
+        desired="running", phase="running", message="", parent=None, expires_at=None, revision=3,
+        created_at=_TIME, updated_at=_TIME, metadata={"site": "Riga"}, started_at=_TIME, restarts=0,
+        definition={
+            "name": "arm-1", "scene": {"uri": "scene:///arm/1"}, "engine": {"type": "mujoco"},
+            "sync": {"mode": "standalone"},
+        },
+    )  # fmt: skip
+
+    metadata: dict[str, JsonValue]
+    started_at: datetime | None
+    restarts: Annotated[int, Field(description="How often its process was started again after it had died.")]
+    definition: dict[str, JsonValue]
+
+
+class PoseView(BaseModel):
+    """Where a body is, in the world frame."""
+
+    model_config = _example(position=[0.0, 0.0, 0.5], orientation=[1.0, 0.0, 0.0, 0.0])
+
+    position: Annotated[list[float], Field(description="[3] m.")]
+    orientation: Annotated[list[float], Field(description="[4] quaternion (w, x, y, z).")]
+    linear_velocity: Annotated[list[float], Field(description="[3] m/s.")]
+    angular_velocity: Annotated[list[float], Field(description="[3] rad/s.")]
+
+
+class JointStateView(BaseModel):
+    """What a joint does and what it was told to do; rad or m, rad/s or m/s, N·m or N."""
+
+    model_config = _example(
+        position=0.3, velocity=-0.1, target_position=0.25, target_velocity=0.0, commanded_effort=0.0
+    )
+
+    position: float
+    velocity: float
+    target_position: float
+    target_velocity: float
+    commanded_effort: float
+
+
+class AttributeView(BaseModel):
+    """A quantity that no engine computes, such as a temperature."""
+
+    model_config = _example(value=41.5, time=1772357400.0, origin="measured")
+
+    value: float
+    time: Annotated[float, Field(description="Device time, s since 1970.")]
+    origin: Annotated[str, Field(description="`authored`, `measured`, `predicted` or `input`.")]
+
+
+class StateView(BaseModel):
+    """The state of a twin at one moment. `application/octet-stream` gives it exactly, to be restored."""
+
+    model_config = _example(
+        twin=_ID, time=1772357400.0, simulated_seconds=12.5, engine="mujoco",
+        joints={_JOINT: {"position": 0.3, "velocity": -0.1, "target_position": 0.25, "target_velocity": 0.0,
+                         "commanded_effort": 0.0}},
+        bodies={"/World/arm/link_1": {"position": [0.0, 0.0, 0.5], "orientation": [1.0, 0.0, 0.0, 0.0],
+                                      "linear_velocity": [0.0, 0.0, 0.0], "angular_velocity": [0.0, 0.0, -0.1]}},
+        parameters={f"{_JOINT}.damping": 0.12},
+        attributes={"/World/motor.temperature": {"value": 41.5, "time": 1772357400.0, "origin": "measured"}},
+    )  # fmt: skip
+
+    twin: UUID
+    time: Annotated[float, Field(description="Device time, s since 1970.")]
+    simulated_seconds: float
+    engine: str
+    joints: Annotated[dict[str, JointStateView], Field(description="By prim path.")]
+    bodies: Annotated[dict[str, PoseView], Field(description="By prim path.")]
+    parameters: Annotated[dict[str, float], Field(description="By address: those that differ from the scene's.")]
+    attributes: Annotated[dict[str, AttributeView], Field(description="By address.")]
+
+
+class ParameterView(BaseModel):
+    """One parameter of a running twin."""
+
+    model_config = _example(address=f"{_JOINT}.damping", value=0.12, unit="N·m·s/rad")
+
+    address: str
+    value: float
+    unit: str = ""
+
+
+class ParametersView(BaseModel):
+    """Parameters of a running twin."""
+
+    model_config = _example(parameters=[{"address": f"{_JOINT}.damping", "value": 0.12, "unit": "N·m·s/rad"}])
+
+    parameters: list[ParameterView]
+
+
+class LinkView(BaseModel):
+    """Health of one source or sink."""
+
+    model_config = _example(
+        name="mqtt://127.0.0.1:1883", state="connected", messages=1520, dropped=0, reconnects=0, last_error=""
+    )
+
+    name: str
+    state: Annotated[str, Field(description="`connecting`, `connected`, `reconnecting`, `finished` or `failed`.")]
+    messages: int
+    dropped: int
+    reconnects: int
+    last_error: str
+
+
+class LatencyView(BaseModel):
+    """Percentiles in ms over the latest ticks; null before the first."""
+
+    model_config = _example(p50=1.8, p99=6.1)
+
+    p50: float | None = None
+    p99: float | None = None
+
+
+class DriftView(BaseModel):
+    """How far the prediction of one attribute lies from what was measured."""
+
+    model_config = _example(
+        address=f"{_JOINT}.position", dimension="position", error=0.012, threshold=0.05, exceeded=False
+    )
+
+    address: str
+    dimension: str
+    error: Annotated[float | None, Field(description="Error over the window, in SI; null without readings.")]
+    threshold: Annotated[float | None, Field(description="What it is judged by; null where nothing says.")]
+    exceeded: bool
+
+
+class SyncStatusView(BaseModel):
+    """Health of the link between a twin and its machine."""
+
+    model_config = _example(
+        twin=_ID, phase="running", mode="realtime", health="healthy", rate_hz=30.0,
+        tick_latency_ms={"p50": 1.8, "p99": 6.1},
+        readings={"received": 1520, "late": 0}, sources=[], sinks=[], drift=[], detail={},
+    )  # fmt: skip
+
+    twin: UUID
+    phase: str
+    mode: Annotated[str, Field(description="`realtime`, `batch`, `replay` or `standalone`.")]
+    health: Annotated[str, Field(description="`healthy`, `degraded` (a link is down, or drift), `down` (not running).")]
+    rate_hz: Annotated[float | None, Field(description="Ticks per second that are reached.")]
+    tick_latency_ms: LatencyView
+    readings: Annotated[dict[str, int], Field(description="Counters of readings since the process started.")]
+    sources: list[LinkView]
+    sinks: list[LinkView]
+    drift: list[DriftView]
+    detail: Annotated[dict[str, JsonValue], Field(description="All that the runtime reports.")]
+
+
+class EventView(BaseModel):
+    """One record of a twin's history."""
+
+    model_config = _example(
+        sequence=814, time=1772357400.0, recorded_at=1772357400.01, kind="drift", address=f"{_JOINT}.position",
+        value=0.081, data={"threshold": 0.05},
+    )  # fmt: skip
+
+    sequence: int
+    time: Annotated[float, Field(description="Device time, s since 1970.")]
+    recorded_at: Annotated[float | None, Field(description="Wall time of writing, s since 1970.")] = None
+    kind: str
+    address: str = ""
+    value: float | None = None
+    data: dict[str, JsonValue] = {}
+
+
+class EventsView(BaseModel):
+    """Records of a twin's history, newest first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    events: list[EventView]
+
+
+class TableView(BaseModel):
+    """Rows of a query."""
+
+    model_config = _example(columns=["time", "value"], rows=[[1772357400.0, 0.3]], truncated=False)
+
+    columns: list[str]
+    rows: list[list[JsonValue]]
+    truncated: Annotated[bool, Field(description="True if there were more rows than `limit`.")]
+
+
+class VerificationView(BaseModel):
+    """Whether a history is complete and unaltered."""
+
+    model_config = _example(valid=True, records=18_204, segments=12, head="9f2c…", problems=[])
+
+    valid: bool
+    records: int
+    segments: int
+    head: Annotated[str, Field(description="Hash of the last link of the chain, hexadecimal.")]
+    problems: Annotated[list[str], Field(description="What was found, one line each.")]
+
+
+class TrajectoriesView(BaseModel):
+    """Two twins carried forward from now by the same time."""
+
+    model_config = _example(
+        twin=_ID, other="0b7f9a66-56a7-4c5e-9f55-4a6f3f1d2b22", horizon_s=0.2, times=[0.0, 0.1, 0.2],
+        addresses=[f"{_JOINT}.position"], trajectories=[[0.3], [0.31], [0.33]],
+        other_trajectories=[[0.3], [0.29], [0.27]],
+        difference={f"{_JOINT}.position": {"rms": 0.037, "max": 0.06, "final": -0.06}},
+    )  # fmt: skip
+
+    twin: UUID
+    other: UUID
+    horizon_s: float
+    times: Annotated[list[float], Field(description="[n] s from now.")]
+    addresses: Annotated[list[str], Field(description="[m] what is compared.")]
+    trajectories: Annotated[list[list[float]], Field(description="[n][m] of `twin`.")]
+    other_trajectories: Annotated[list[list[float]], Field(description="[n][m] of `other`.")]
+    difference: Annotated[
+        dict[str, dict[str, float]],
+        Field(description="By address: `rms`, `max` (largest absolute) and `final` of `other` − `twin`."),
+    ]
+
+
+class SceneView(BaseModel):
+    """One version of a stored scene. Versions never change."""
+
+    model_config = _example(
+        id="5be0a3f1-9a7d-4f0f-8a38-5d9c7f7e1a10", name="arm", organization="default", version=3,
+        uri="s3://hanzo-twin-scenes/arm/v3/root.usda", root="root.usda", size_bytes=18_221,
+        sha256="b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9",
+        summary={"bodies": 7, "joints": 6}, diagnoses=[], created_at=_TIME,
+    )  # fmt: skip
+
+    id: UUID
+    name: str
+    organization: str
+    version: int
+    uri: Annotated[str, Field(description="What `scene.uri` of a definition names to use it.")]
+    root: Annotated[str, Field(description="The file that is opened.")]
+    size_bytes: int
+    sha256: str
+    summary: dict[str, JsonValue]
+    diagnoses: list[DiagnosisView]
+    created_at: datetime
+
+
+class SceneReport(BaseModel):
+    """Whether an engine can run a scene, and what loading it changed, guessed or lost."""
+
+    model_config = _example(scene="arm", engine="mujoco", valid=True, diagnoses=[], summary={"bodies": 7, "joints": 6})
+
+    scene: str
+    engine: str | None
+    valid: bool
+    summary: dict[str, JsonValue]
+    diagnoses: list[DiagnosisView]
+
+
+class DownloadView(BaseModel):
+    """Where to get a scene, without any other credential, until `expires_at`."""
+
+    model_config = _example(
+        url="http://127.0.0.1:8082/v1/objects/scenes/arm/v3/arm-v3.zip?expires=1772358300&signature=…",
+        filename="arm-v3.zip", size_bytes=18_221, expires_at=_TIME,
+    )  # fmt: skip
+
+    url: str
+    filename: str
+    size_bytes: int
+    expires_at: datetime
+
+
+class HealthView(BaseModel):
+    """Whether the server is up."""
+
+    model_config = _example(status="alive", version="0.1.0")
+
+    status: Literal["alive"]
+    version: str
+
+
+class ReadinessView(BaseModel):
+    """Whether the server can serve; `checks` holds `ok` or the reason why not, by part."""
+
+    model_config = _example(ready=True, checks={"database": "ok", "migrations": "ok", "objects": "ok"})
+
+    ready: bool
+    checks: dict[str, str]
