@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator
@@ -9,7 +10,17 @@ from pydantic import AfterValidator, Field, PlainValidator
 from hanzo_twin.definition.base import Model, Number, SceneUri, Whole, problem
 from hanzo_twin.definition.target import check_prim_path
 
-PrimPath = Annotated[str, AfterValidator(check_prim_path)]
+_ENGINE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+
+
+def _check_engine_name(value: str) -> str:
+    if not _ENGINE_NAME.fullmatch(value):
+        lower = value.lower()
+        meant = f"; did you mean '{lower}'?" if _ENGINE_NAME.fullmatch(lower) else ""
+        raise problem(
+            "must be the name of an engine, in small letters, got '{got}'{meant}", got=value[:80], meant=meant
+        )
+    return value
 
 
 def _check_gpu(value: object) -> int | Literal["auto"]:
@@ -17,9 +28,11 @@ def _check_gpu(value: object) -> int | Literal["auto"]:
         return "auto"
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    raise problem("must be auto or the number of a GPU (0, 1, …), got {got}", got=repr(value))
+    raise problem("must be auto or the number of a GPU (0, 1, …), got {got}", got=repr(value)[:80])
 
 
+PrimPath = Annotated[str, AfterValidator(check_prim_path)]
+EngineName = Annotated[str, AfterValidator(_check_engine_name)]
 GpuId = Annotated[
     int | Literal["auto"],
     PlainValidator(_check_gpu, json_schema_input_type=Annotated[int, Field(ge=0)] | Literal["auto"]),
@@ -58,8 +71,7 @@ class EngineOptions(Model):
 class EngineChoice(Model):
     """Which engine simulates the twin."""
 
-    type: str = Field(
-        pattern=r"^[a-z][a-z0-9_-]{0,62}$",
+    type: EngineName = Field(
         description="Name of an engine; one that is not installed is refused when the twin starts.",
     )
     config: EngineOptions = Field(default=EngineOptions(), description="How it runs the scene.")

@@ -52,8 +52,9 @@ class Secret:
         match = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
         if match is None:
             raise problem(
-                "must name an environment variable, such as ${{MQTT_PASSWORD}}; the secret itself may not stand in a "
-                "definition, which is stored and shown"
+                "must name an environment variable, such as {example}; the secret itself may not stand in a "
+                "definition, which is stored and shown",
+                example="${MQTT_PASSWORD}",
             )
         if match[1].startswith(_OWN_PREFIX):
             raise problem("may not name {name}, which is a setting of the platform itself", name=match[1])
