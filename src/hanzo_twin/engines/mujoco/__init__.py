@@ -1,0 +1,42 @@
+"""The MuJoCo engine."""
+
+from __future__ import annotations
+
+import mujoco
+
+from hanzo_twin.engines.mujoco.divergence import report_warnings_to_log
+from hanzo_twin.engines.mujoco.layout import lay_out
+from hanzo_twin.engines.mujoco.model import build_model
+from hanzo_twin.engines.mujoco.native_state import ENGINE
+from hanzo_twin.engines.mujoco.parameters import SUPPORTED
+from hanzo_twin.engines.mujoco.simulation import MujocoSimulation
+from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
+from hanzo_twin.scene.model import Scene
+
+__all__ = ["MujocoEngine"]
+
+
+class MujocoEngine:
+    """Articulated rigid bodies with soft contacts; see `model` for what is taken from a scene and how."""
+
+    def capabilities(self) -> EngineCapabilities:
+        return EngineCapabilities(
+            name=ENGINE,
+            version=mujoco.__version__,
+            max_step_hz=10_000,
+            parallel_envs=4096,
+            exact_restore="bit_exact",
+            deterministic=True,
+            contacts=True,
+            joint_kinds=("fixed", "revolute", "prismatic", "spherical", "d6"),
+            geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
+            parameters=SUPPORTED,
+            licence="Apache-2.0",
+        )
+
+    def load_scene(self, scene: Scene, config: EngineConfig) -> MujocoSimulation:
+        report_warnings_to_log()
+        model = build_model(scene, config)
+        simulation = MujocoSimulation(scene, config, model, lay_out(scene, model))
+        simulation.start()
+        return simulation

@@ -1,0 +1,86 @@
+"""Parameters as numbers in a MuJoCo model.
+
+What is written depends only on the scene and on the values in force, never on what was set before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from hanzo_twin.engines.mujoco.layout import Layout
+from hanzo_twin.engines.mujoco.model import UNLIMITED
+from hanzo_twin.engines.parameters import ParameterValues
+from hanzo_twin.scene.addresses import Address
+from hanzo_twin.scene.model import Scene
+
+SUPPORTED = (
+    "mass",
+    "inertiaScale",
+    "centerOfMass",
+    "damping",
+    "friction",
+    "armature",
+    "driveStiffness",
+    "driveDamping",
+    "maxEffort",
+    "dynamicFriction",
+    "gravity",
+)
+# MuJoCo derives other constants of the model from these (mj_setConst).
+STRUCTURAL = frozenset({"mass", "inertiaScale", "centerOfMass", "armature"})
+
+
+def write_parameter(model: Any, scene: Scene, layout: Layout, values: ParameterValues, address: Address) -> None:
+    """Write the value in force of ``address`` into ``model``; derived constants are left to the caller."""
+    value = values.get(address)
+    if address.path in scene.bodies:
+        _write_body(model, scene, layout, values, address)
+    elif address.path in scene.joints:
+        _write_joint(model, layout, address, value)
+    elif address.path in scene.materials:
+        model.geom_friction[layout.geoms[address.path], 0] = value
+    else:
+        model.opt.gravity["xyz".index(address.component)] = value
+
+
+def _write_body(model: Any, scene: Scene, layout: Layout, values: ParameterValues, address: Address) -> None:
+    body = scene.bodies[address.path]
+    row = layout.bodies[layout.body_rows[address.path]]
+    if address.attribute == "centerOfMass":
+        model.body_ipos[row, "xyz".index(address.component)] = values.get(address)
+        return
+    mass = values.get(Address(path=address.path, attribute="mass"))
+    scale = values.get(Address(path=address.path, attribute="inertiaScale"))
+    model.body_mass[row] = mass
+    for axis in range(3):
+        model.body_inertia[row, axis] = body.diagonal_inertia[axis] * (mass / body.mass) * scale
+
+
+def _write_joint(model: Any, layout: Layout, address: Address, value: float) -> None:
+    dof, actuator = layout.dofs[address.path], layout.actuators[address.path]
+    match address.attribute:
+        case "damping":
+            model.dof_damping[dof] = value
+        case "friction":
+            model.dof_frictionloss[dof] = value
+        case "armature":
+            model.dof_armature[dof] = value
+        case "driveStiffness":
+            model.actuator_biasprm[actuator, 1] = -value
+        case "driveDamping":
+            model.actuator_biasprm[actuator, 2] = -value
+        case "maxEffort":
+            limit = min(value, UNLIMITED)
+            model.actuator_forcerange[actuator] = (-limit, limit)
+
+
+def derive_constants(model: Any, data: Any) -> None:
+    """Bring up to date what MuJoCo derives from masses and armatures; ``data`` is scratch and comes back unchanged."""
+    signature = int(mujoco.mjtState.mjSTATE_INTEGRATION)
+    before = np.empty(mujoco.mj_stateSize(model, signature))
+    mujoco.mj_getState(model, data, before, signature)
+    mujoco.mj_setConst(model, data)
+    mujoco.mj_setState(model, data, before, signature)

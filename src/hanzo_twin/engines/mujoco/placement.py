@@ -1,0 +1,64 @@
+"""Bodies and joints in MuJoCo's arrays of positions and velocities.
+
+A free body's velocity is linear in the world frame and angular in the body frame there; here it is world for both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hanzo_twin.engines.mujoco.layout import Layout
+from hanzo_twin.errors import CommandError
+from hanzo_twin.scene.model import Scene
+from hanzo_twin.spatial import FloatArray, IntArray, rotation_matrix
+
+
+def place_at_start(scene: Scene, data: Any, layout: Layout) -> None:
+    """Set initial positions and velocities of ``scene``; bodies already stand at their initial poses."""
+    for path, joint in scene.joints.items():
+        if path in layout.dofs:
+            dof = layout.dofs[path]
+            data.qpos[layout.coordinates[path]] = joint.initial_position
+            data.qvel[dof] = joint.initial_velocity
+    for path in layout.free:
+        body = scene.bodies[path]
+        velocity = np.array([*body.linear_velocity, *body.angular_velocity])
+        set_body(data, layout, path, body.pose_world_body.as_array(), velocity)
+
+
+def set_body(data: Any, layout: Layout, body: str, pose: FloatArray, velocity: FloatArray) -> None:
+    """Put a free or kinematic body at ``pose`` [7] with ``velocity`` [6], linear then angular, of its frame's origin.
+
+    Raises:
+        CommandError: the body is held by a joint, or it is kinematic and is given a velocity.
+    """
+    if body in layout.free:
+        position, dof = layout.free[body]
+        data.qpos[position : position + 7] = pose
+        data.qvel[dof : dof + 3] = velocity[:3]
+        data.qvel[dof + 3 : dof + 6] = rotation_matrix(pose[3:]).T @ velocity[3:]
+    elif body in layout.mocap:
+        if velocity.any():
+            raise CommandError(
+                f"Engine 'mujoco' cannot give the kinematic body '{body}' a velocity.", hint="Allowed: zeros."
+            )
+        row = layout.mocap[body]
+        data.mocap_pos[row], data.mocap_quat[row] = pose[:3], pose[3:]
+    else:
+        raise CommandError(
+            f"Body '{body}' is held by a joint and cannot be placed.",
+            hint=f"Free bodies: {', '.join(layout.free) or 'none'}. Set the joints of its articulation instead.",
+        )
+
+
+def body_states(model: Any, data: Any, bodies: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Poses [n, 7] and velocities [n, 6] (linear, then angular; at the frames' origins, world frame) of ``bodies``.
+
+    MuJoCo keeps velocities about the centre of mass of the whole tree: v(origin) = v(com) + ω × (origin − com).
+    """
+    position, spatial = data.xpos[bodies], data.cvel[bodies]
+    arm = position - data.subtree_com[model.body_rootid[bodies]]
+    linear = spatial[:, 3:] + np.cross(spatial[:, :3], arm)
+    return np.hstack([position, data.xquat[bodies]]), np.hstack([linear, spatial[:, :3]])

@@ -1,0 +1,36 @@
+"""Checks of the small arrays that callers hand to a simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hanzo_twin.errors import CommandError
+from hanzo_twin.spatial import FloatArray
+
+
+def checked_array(name: str, values: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
+    """``values`` as a float64 array.
+
+    Raises:
+        CommandError: its shape is not ``shape``, or it is not finite; the message starts with ``name``.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape != shape:
+        raise CommandError(f"{name} has shape {list(array.shape)}, expected {list(shape)}.")
+    if not np.isfinite(array).all():
+        raise CommandError(f"{name} has values that are not finite.")
+    return array
+
+
+def checked_quaternion(values: ArrayLike) -> FloatArray:
+    """``values`` as a unit quaternion (w, x, y, z) [4].
+
+    Raises:
+        CommandError: not four finite numbers, or all about zero.
+    """
+    array = checked_array("orientation", values, (4,))
+    length = float(np.linalg.norm(array))
+    if length < 1e-9:
+        raise CommandError("orientation is zero, expected a quaternion (w, x, y, z).")
+    return array / length
