@@ -227,7 +227,7 @@ class Articulation:
     Args:
         path: prim path of the articulation root.
         root_body: path of the tree's first body.
-        fixed_base: the root is welded to the world.
+        fixed_base: the tree is tied to the world (welded, or by its first joint); it does not float.
         joints: paths of its revolute and prismatic joints, parents before children; arrays of a command or an
             observation follow this order.
         bodies: paths of its bodies, parents before children.

@@ -1,0 +1,58 @@
+"""The list that loading a scene writes its diagnoses into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hanzo_twin.scene.diagnostics import Diagnosis, Severity
+
+
+class Refusal(Exception):
+    """One prim cannot be read; raised and caught inside loading only, by `Findings.refusals`."""
+
+    def __init__(self, code: str, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+
+
+class Findings:
+    """Collects diagnoses in the order in which they were found; the same one is kept once."""
+
+    def __init__(self) -> None:
+        self._found: dict[Diagnosis, None] = {}
+
+    def error(self, code: str, path: str, message: str, remedy: str = "") -> None:
+        """What stops loading."""
+        self._add("error", code, path, message, remedy)
+
+    def warning(self, code: str, path: str, message: str, remedy: str = "") -> None:
+        """What was lost or guessed."""
+        self._add("warning", code, path, message, remedy)
+
+    def info(self, code: str, path: str, message: str, remedy: str = "") -> None:
+        """What was normalized."""
+        self._add("info", code, path, message, remedy)
+
+    @contextmanager
+    def refusals(self, path: str) -> Iterator[None]:
+        """Turn a `Refusal` raised inside into an error about ``path``; what was being read is left out."""
+        try:
+            yield
+        except Refusal as refusal:
+            self.error(refusal.code, path, refusal.message, refusal.remedy)
+
+    @property
+    def all(self) -> tuple[Diagnosis, ...]:
+        """Everything found so far: errors first, then warnings, then the rest."""
+        order = {"error": 0, "warning": 1, "info": 2}
+        return tuple(sorted(self._found, key=lambda diagnosis: order[diagnosis.severity]))
+
+    @property
+    def has_errors(self) -> bool:
+        return any(diagnosis.severity == "error" for diagnosis in self._found)
+
+    def _add(self, severity: Severity, code: str, path: str, message: str, remedy: str) -> None:
+        self._found[Diagnosis(severity=severity, code=code, path=path, message=message, remedy=remedy)] = None

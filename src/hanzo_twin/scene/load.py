@@ -1,0 +1,168 @@
+"""The door to scenes: files of any known format in, one checked `Scene` out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
+from typing import Any
+
+from hanzo_twin.errors import SceneError
+from hanzo_twin.scene.diagnostics import Diagnosis
+from hanzo_twin.scene.findings import Findings, Refusal
+from hanzo_twin.scene.model import Scene
+
+FORMATS = {
+    ".usd": "hanzo_twin.scene.usd.asset",
+    ".usda": "hanzo_twin.scene.usd.asset",
+    ".usdc": "hanzo_twin.scene.usd.asset",
+    ".usdz": "hanzo_twin.scene.usd.asset",
+    ".urdf": "hanzo_twin.scene.urdf.asset",
+}
+"""Module for each suffix; its ``prepare(path, folder, options, findings)`` gives the USD file to open."""
+
+
+_one_at_a_time = Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """One part of a composed scene: the file ``ref`` (any known format) at the prim ``path``.
+
+    The default prim of ``ref`` is taken, or the one that follows it in angle brackets: ``arm.usda</World/arm>``. A
+    relative ``ref`` starts at the directory of the base scene.
+    """
+
+    ref: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadOptions:
+    """Choices that a file cannot answer.
+
+    Args:
+        floating_base: whether a robot of a format that cannot say so (URDF) floats; None decides by its links.
+    """
+
+    floating_base: bool | None = None
+
+
+def load_scene(
+    source: str | os.PathLike[str],
+    *,
+    composition: Sequence[Reference] = (),
+    strict: bool = True,
+    floating_base: bool | None = None,
+) -> Scene:
+    """Load ``source`` (.usd, .usda, .usdc, .usdz, .urdf), with ``composition`` referenced onto its stage.
+
+    Example::
+
+        scene = load_scene("cell.usda", composition=[Reference(ref="arm.urdf", path="/World/arm")])
+
+    Args:
+        strict: raise on any error. Otherwise what is wrong is left out and listed in ``scene.diagnoses``.
+        floating_base: for URDF robots: True lets them float, False welds them, None decides and says so.
+
+    Raises:
+        SceneError: it cannot be loaded; ``diagnoses`` has every reason and its remedy.
+    """
+    scene, diagnoses = inspect_scene(source, composition=composition, floating_base=floating_base)
+    errors = [diagnosis for diagnosis in diagnoses if diagnosis.severity == "error"]
+    if scene is None or (strict and errors):
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        worst = errors[0]
+        where = "" if worst.path == os.fspath(source) else f"{worst.path}: "
+        raise SceneError(
+            f"The scene '{os.fspath(source)}' cannot be loaded: {where}{worst.message}{more}",
+            hint=worst.remedy,
+            diagnoses=diagnoses,
+        )
+    return scene
+
+
+def inspect_scene(
+    source: str | os.PathLike[str],
+    *,
+    composition: Sequence[Reference] = (),
+    floating_base: bool | None = None,
+) -> tuple[Scene | None, tuple[Diagnosis, ...]]:
+    """What can be loaded of ``source``, and everything there is to say about it; bad content raises nothing.
+
+    The scene is None where nothing could be read at all.
+    """
+    name = os.fspath(source)
+    findings = Findings()
+    scene: Scene | None = None
+    # USD shares layers between the stages of a process; one load at a time keeps reloading them safe.
+    with _one_at_a_time, TemporaryDirectory(prefix="hanzo-twin-scene-") as folder, findings.refusals(name):
+        files = Files(Path(name), Path(folder), LoadOptions(floating_base=floating_base), findings)
+        base = files.usd_of(Path(name))
+        compose: Any = import_module("hanzo_twin.scene.usd.compose")
+        reader: Any = import_module("hanzo_twin.scene.usd.reader")
+        scene = reader.read_stage(compose.compose(base, composition, files, findings), name, findings)
+    if scene is not None:
+        scene = replace(scene, diagnoses=findings.all)
+    return scene, findings.all
+
+
+class Files:
+    """Turns files of any known format into USD files, each once."""
+
+    def __init__(self, source: Path, folder: Path, options: LoadOptions, findings: Findings) -> None:
+        self._source = source
+        self._folder = folder
+        self._options = options
+        self._findings = findings
+        self._done: dict[Path, Path] = {}
+
+    def resolve(self, ref: str) -> Path:
+        """The file that ``ref`` names; a relative one starts at the directory of the base scene, as in USD."""
+        return self._source.parent / ref
+
+    def usd_of(self, path: Path) -> Path:
+        """The USD file that stands for ``path``.
+
+        Raises:
+            Refusal: there is no such file, it cannot be read, or its format is unknown.
+        """
+        resolved = path.absolute()
+        if resolved not in self._done:
+            _check_readable(path)
+            module: Any = import_module(FORMATS[path.suffix.lower()])
+            folder = self._folder / str(len(self._done))
+            self._done[resolved] = module.prepare(resolved, folder, self._options, self._findings)
+        return self._done[resolved]
+
+
+def _check_readable(path: Path) -> None:
+    if path.suffix.lower() not in FORMATS:
+        raise Refusal(
+            "unknown-format",
+            f"'{path.name}' is of no known format.",
+            f"Known are {', '.join(sorted(FORMATS))}.",
+        )
+    try:
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise Refusal("file-empty", "The file is empty.", "Export it again.")
+    except FileNotFoundError:
+        raise Refusal("file-missing", f"There is no file '{path}'.", _neighbours(path)) from None
+    except IsADirectoryError:
+        raise Refusal("file-unreadable", f"'{path}' is a directory.", "Name a file in it.") from None
+    except (OSError, ValueError) as failure:
+        text = getattr(failure, "strerror", None) or str(failure)
+        raise Refusal("file-unreadable", f"'{path}' cannot be read: {text}.", "Check its permissions.") from None
+
+
+def _neighbours(path: Path) -> str:
+    try:
+        names = sorted(entry.name for entry in path.parent.iterdir() if entry.suffix.lower() in FORMATS)[:10]
+    except OSError:
+        return f"There is no directory '{path.parent}' either."
+    return f"Scenes in that directory: {', '.join(names) or 'none'}."

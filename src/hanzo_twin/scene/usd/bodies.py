@@ -1,0 +1,214 @@
+"""Rigid bodies and their mass, by the rules of UsdPhysics' MassAPI.
+
+What is authored on the body wins. What is missing there is computed from its colliders, each by its own mass, its own
+density, the body's density or its material's density, in this order; where nothing says, water (1000 kg/m³) is
+assumed and reported.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from pxr import Usd, UsdPhysics
+
+from hanzo_twin.scene import mass as mass_of
+from hanzo_twin.scene.findings import Findings, Refusal
+from hanzo_twin.scene.mass import MassProperties
+from hanzo_twin.scene.model import Body, Material, Shape
+from hanzo_twin.scene.usd.values import Placements, Units, make_pose, number, quaternion, triple, vector
+from hanzo_twin.spatial import FloatArray, Pose, rotation_matrix
+
+WATER = 1000.0
+GUESSED_MASS = 1e-3
+_AUTHOR_MASS = "Author physics:mass (and physics:diagonalInertia) with MassAPI on the body."
+
+MassSource = Literal["authored", "density", "guessed"]
+
+
+class BodyReader:
+    """Reads rigid bodies into `Body` values."""
+
+    def __init__(
+        self, units: Units, placements: Placements, materials: Mapping[str, Material], findings: Findings
+    ) -> None:
+        self._units = units
+        self._placements = placements
+        self._materials = materials
+        self._findings = findings
+
+    def read(self, prim: Usd.Prim, description: Any, shapes: tuple[Shape, ...]) -> Body:
+        """The body of ``prim``, which UsdPhysics describes as ``description``.
+
+        Raises:
+            Refusal: a number that makes no body.
+        """
+        path = str(prim.GetPath())
+        frame = self._placements.of(prim)
+        if not any(shape.collides for shape in shapes):
+            self._findings.info("no-collider", path, "The body has no collider: nothing can touch it.")
+        mass, source = self._mass(prim, path, shapes)
+        moments, axes = mass_of.principal(mass.inertia)
+        turn = self._velocity_frame(prim)
+        linear = self._units.direction(turn @ np.array(description.linearVelocity, dtype=np.float64))
+        angular = self._units.direction(turn @ np.array(description.angularVelocity, dtype=np.float64))
+        if not (np.isfinite(linear).all() and np.isfinite(angular).all()):
+            raise Refusal("not-finite", "Its initial velocity is not finite.", "Author finite numbers.")
+        gravity = prim.GetAttribute("physxRigidBody:disableGravity")
+        return Body(
+            path=path,
+            pose_world_body=self._units.world(frame.pose),
+            mass=mass.mass,
+            center_of_mass=triple(mass.center),
+            principal_axes=tuple(float(part) for part in make_pose(np.zeros(3), axes).orientation),  # type: ignore[arg-type]
+            diagonal_inertia=triple(moments),
+            shapes=shapes,
+            linear_velocity=triple(linear * self._units.length),
+            angular_velocity=triple(np.radians(angular)),
+            kinematic=bool(description.kinematicBody),
+            gravity_enabled=not (gravity and gravity.Get()),
+            mass_source=source,
+        )
+
+    def _velocity_frame(self, prim: Usd.Prim) -> FloatArray:
+        """Rotation of the space in which UsdPhysics gives velocities: that of the prim's own transform."""
+        parent = prim.GetParent()
+        if prim.GetPath().IsRootPrimPath() or not parent:
+            return np.eye(3)
+        return rotation_matrix(self._placements.of(parent).pose.orientation)
+
+    def _mass(self, prim: Usd.Prim, path: str, shapes: tuple[Shape, ...]) -> tuple[MassProperties, MassSource]:
+        authored = number(prim, "physics:mass") or 0.0
+        if authored < 0 or not math.isfinite(authored):
+            raise Refusal("bad-mass", f"Its mass is {authored} kg.", "Author a positive number.")
+        authored *= self._units.mass
+        computed, source = self._of_shapes(prim, shapes)
+        center, inertia = self._center(prim), self._inertia(prim)
+        if not authored:
+            if computed is None:
+                return self._guess(path, center, inertia), "guessed"
+            authored = computed.mass
+            if source == "guessed":
+                self._findings.warning(
+                    "mass-guessed",
+                    path,
+                    f"No mass and no density is authored; the volume of its colliders filled with water gives "
+                    f"{authored:.6g} kg.",
+                    _AUTHOR_MASS,
+                )
+        else:
+            source = "authored"
+        if inertia is None:
+            inertia = self._guess_inertia(path, authored, computed)
+        if center is None:
+            center = np.zeros(3) if computed is None else computed.center
+        return MassProperties(mass=authored, center=center, inertia=inertia), source
+
+    def _guess(self, path: str, center: FloatArray | None, inertia: FloatArray | None) -> MassProperties:
+        self._findings.warning(
+            "mass-guessed",
+            path,
+            f"No mass is authored and no collider gives one; {GUESSED_MASS} kg is taken.",
+            _AUTHOR_MASS,
+        )
+        return MassProperties(
+            mass=GUESSED_MASS,
+            center=np.zeros(3) if center is None else center,
+            inertia=_ball_of_water(GUESSED_MASS) if inertia is None else inertia,
+        )
+
+    def _guess_inertia(self, path: str, mass: float, computed: MassProperties | None) -> FloatArray:
+        if computed is not None:
+            return computed.inertia * (mass / computed.mass)
+        self._findings.warning(
+            "inertia-guessed",
+            path,
+            f"No inertia is authored and no collider gives one; that of a ball of water of {mass:.6g} kg is taken.",
+            "Author physics:diagonalInertia with MassAPI on the body.",
+        )
+        return _ball_of_water(mass)
+
+    def _of_shapes(self, prim: Usd.Prim, shapes: tuple[Shape, ...]) -> tuple[MassProperties | None, MassSource]:
+        stage = prim.GetStage()
+        body_density = number(prim, "physics:density") or 0.0
+        parts: list[MassProperties] = []
+        source: MassSource = "density"
+        for shape in shapes:
+            unit = mass_of.of_unit_density(shape.geometry) if shape.collides else None
+            if unit is None:
+                continue
+            collider = stage.GetPrimAtPath(shape.path)
+            own_mass, own_density = number(collider, "physics:mass") or 0.0, number(collider, "physics:density") or 0.0
+            authored = own_density or body_density
+            material = self._materials.get(shape.material)
+            if own_mass > 0:
+                parts.append(unit.scaled(own_mass * self._units.mass / unit.mass).moved(shape.pose))
+                continue
+            density = authored * self._units.mass / self._units.length**3
+            if not density > 0:
+                density = (material.density if material else None) or 0.0
+            if not density > 0:
+                density, source = WATER, "guessed"
+            parts.append(unit.scaled(density).moved(shape.pose))
+        return (mass_of.combined(parts) if parts else None), source
+
+    def _center(self, prim: Usd.Prim) -> FloatArray | None:
+        attribute = prim.GetAttribute("physics:centerOfMass")
+        if not attribute or not attribute.HasAuthoredValue():
+            return None
+        value = vector(attribute.Get())
+        if np.isneginf(value).any():
+            return None
+        if not np.isfinite(value).all():
+            raise Refusal("not-finite", f"Its centre of mass is {triple(value)}.", "Author finite numbers.")
+        return value * self._placements.of(prim).scale * self._units.length
+
+    def _inertia(self, prim: Usd.Prim) -> FloatArray | None:
+        """Inertia [3, 3] in the body frame as authored, kg·m²; None where it is not."""
+        unit = self._units.mass * self._units.length**2
+        full = prim.GetAttribute("newton:inertia")
+        if full and full.HasAuthoredValue() and len(full.Get()) == 6:
+            xx, yy, zz, xy, xz, yz = (float(value) for value in full.Get())
+            inertia = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+            return self._checked(inertia, np.linalg.eigvalsh(inertia) if np.isfinite(inertia).all() else inertia) * unit
+        attribute = prim.GetAttribute("physics:diagonalInertia")
+        if not attribute or not attribute.HasAuthoredValue():
+            return None
+        moments = vector(attribute.Get())
+        if not moments.any():
+            return None
+        axes_attribute = prim.GetAttribute("physics:principalAxes")
+        axes = quaternion(axes_attribute.Get()) if axes_attribute else np.zeros(4)
+        frame = make_pose(np.zeros(3), axes) if np.linalg.norm(axes) > 0.5 else Pose.identity()
+        rotation = rotation_matrix(frame.orientation)
+        return self._checked(rotation @ np.diag(moments) @ rotation.T, moments) * unit
+
+    @staticmethod
+    def _checked(inertia: FloatArray, moments: FloatArray) -> FloatArray:
+        if not np.isfinite(moments).all() or moments.min() <= 0:
+            raise Refusal(
+                "bad-inertia",
+                f"Its principal moments of inertia are {', '.join(f'{value:.6g}' for value in moments.ravel())}.",
+                "Author three positive numbers.",
+            )
+        return inertia
+
+
+def rigid_bodies(parsed: dict[Any, Any], findings: Findings) -> dict[str, Any]:
+    """UsdPhysics' descriptions of the enabled bodies, by path."""
+    found: dict[str, Any] = {}
+    for description in parsed.get(UsdPhysics.ObjectType.RigidBody, ([], []))[1]:
+        path = str(description.primPath)
+        if description.rigidBodyEnabled:
+            found[path] = description
+        else:
+            findings.info("body-disabled", path, "The rigid body is disabled; its colliders stand still.")
+    return found
+
+
+def _ball_of_water(mass: float) -> FloatArray:
+    radius = (mass / WATER * 3 / (4 * math.pi)) ** (1 / 3)
+    inertia: FloatArray = 0.4 * mass * radius**2 * np.eye(3)
+    return inertia

@@ -1,0 +1,104 @@
+"""Composition by reference: a root layer in memory over the base scene, one reference for each part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pxr import Sdf, Usd, UsdGeom, UsdPhysics
+
+from hanzo_twin.scene.findings import Findings, Refusal
+from hanzo_twin.scene.usd.stage import open_stage, trapped
+
+if TYPE_CHECKING:
+    from hanzo_twin.scene.load import Files, Reference
+
+_STAGE_FIELDS = ("upAxis", "metersPerUnit", "kilogramsPerUnit", "defaultPrim")
+
+
+def compose(base: Path, parts: Sequence[Reference], files: Files, findings: Findings) -> Usd.Stage:
+    """The stage of ``base`` with each of ``parts`` referenced at its prim path.
+
+    Files are read afresh, so that an edit of a part shows in every scene that refers to it.
+
+    Raises:
+        Refusal: the base cannot be opened. A part that cannot is an error in ``findings``.
+    """
+    stage = open_stage(base, findings)
+    _reload(stage)
+    if parts:
+        stage = _over(stage, base)
+        for part in parts:
+            with findings.refusals(part.path), trapped(findings, part.path):
+                _add(stage, part, files, findings)
+    _check_units(stage, findings)
+    return stage
+
+
+def _reload(stage: Usd.Stage) -> None:
+    """USD shares layers within a process; a file that was edited since must not show its old content."""
+    for layer in stage.GetUsedLayers():
+        if not layer.anonymous:
+            layer.Reload()
+
+
+def _over(stage: Usd.Stage, base: Path) -> Usd.Stage:
+    """A stage whose root layer is in memory and holds ``base`` as its only sublayer."""
+    root = Sdf.Layer.CreateAnonymous("composition.usda")
+    root.subLayerPaths.append(str(base))
+    composed = Usd.Stage.Open(root, Usd.Stage.LoadAll)
+    for field in _STAGE_FIELDS:
+        if stage.HasAuthoredMetadata(field):
+            composed.SetMetadata(field, stage.GetMetadata(field))
+    return composed
+
+
+def _add(stage: Usd.Stage, part: Reference, files: Files, findings: Findings) -> None:
+    if not Sdf.Path.IsValidPathString(part.path) or not Sdf.Path(part.path).IsAbsoluteRootOrPrimPath():
+        raise Refusal("bad-prim-path", f"'{part.path}' is no prim path.", "Write it like /World/arm.")
+    path = Sdf.Path(part.path)
+    if path == Sdf.Path.absoluteRootPath:
+        raise Refusal("bad-prim-path", "A part cannot stand at '/'.", "Write a path like /World/arm.")
+    file, _, target = part.ref.removesuffix(">").partition("<")
+    asset = files.usd_of(files.resolve(file))
+    opened = open_stage(asset, findings)
+    _reload(opened)
+    if not (opened.GetPrimAtPath(target) if target.startswith("/") else opened.GetDefaultPrim()):
+        raise Refusal(
+            "nothing-to-reference",
+            f"'{file}' has no prim '{target}'." if target else f"'{file}' has no default prim.",
+            "Author defaultPrim in the file's metadata, or name a prim of it: arm.usda</World/arm>.",
+        )
+    present = stage.GetPrimAtPath(path)
+    if present and present.GetChildren():
+        findings.warning(
+            "path-occupied",
+            part.path,
+            f"The base scene has prims at '{part.path}' already; they are mixed with those of '{part.ref}'.",
+            "Choose a path that is free.",
+        )
+    for above in path.GetPrefixes()[:-1]:
+        if not stage.GetPrimAtPath(above):
+            UsdGeom.Xform.Define(stage, above)
+    prim = present or stage.DefinePrim(path)
+    prim.GetReferences().AddReference(str(asset), target or Sdf.Path())
+
+
+def _check_units(stage: Usd.Stage, findings: Findings) -> None:
+    """USD converts no units across references: a part in other units would come out at the wrong size."""
+    wanted = {
+        "metersPerUnit": UsdGeom.GetStageMetersPerUnit(stage),
+        "kilogramsPerUnit": UsdPhysics.GetStageKilogramsPerUnit(stage),
+        "upAxis": UsdGeom.GetStageUpAxis(stage),
+    }
+    for layer in stage.GetUsedLayers():
+        for field, value in wanted.items():
+            if layer.pseudoRoot.HasInfo(field) and layer.pseudoRoot.GetInfo(field) != value:
+                findings.error(
+                    "units-differ",
+                    layer.identifier,
+                    f"Its {field} is {layer.pseudoRoot.GetInfo(field)}, that of the scene it is used in {value}; "
+                    "USD does not convert it.",
+                    "Export both with the same units and up axis.",
+                )

@@ -1,0 +1,84 @@
+"""Which bodies do not touch each other: filtered pairs, collision groups, neighbours at a joint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import combinations, product
+from typing import Any
+
+from pxr import Usd, UsdPhysics
+
+from hanzo_twin.scene.model import Articulation, Body, Shape
+
+Pairs = set[tuple[str, str]]
+
+
+def filtered_pairs(
+    stage: Usd.Stage,
+    parsed: dict[Any, Any],
+    bodies: Mapping[str, Body],
+    static_shapes: Mapping[str, Shape],
+    articulations: Mapping[str, Articulation],
+) -> tuple[tuple[str, str], ...]:
+    """Pairs of body or shape paths that do not collide, sorted."""
+    members = {path: articulation.bodies for path, articulation in articulations.items()}
+    pairs: Pairs = set()
+    for descriptions in (entry[1] for entry in parsed.values()):
+        for description in descriptions:
+            ends = [str(path) for path in getattr(description, "filteredCollisions", ())]
+            for end in ends:
+                path = str(description.primPath)
+                _join(pairs, members.get(path, (path,)), members.get(end, (end,)))
+            if hasattr(description, "jointEnabled") and not description.collisionEnabled:
+                pairs |= _pair(str(description.body0), str(description.body1))
+    for path, articulation in articulations.items():
+        if not _collides_with_itself(stage.GetPrimAtPath(path)):
+            for first, second in combinations(articulation.bodies, 2):
+                pairs |= _pair(first, second)
+    pairs |= _group_pairs(parsed, bodies, static_shapes)
+    shapes = {shape.path for body in bodies.values() for shape in body.shapes}
+    known = bodies.keys() | static_shapes.keys() | shapes
+    return tuple(sorted(pair for pair in pairs if known.issuperset(pair)))
+
+
+def _collides_with_itself(prim: Usd.Prim) -> bool:
+    for name in ("newton:selfCollisionEnabled", "physxArticulation:enabledSelfCollisions"):
+        attribute = prim.GetAttribute(name) if prim else None
+        if attribute and attribute.HasAuthoredValue() and attribute.Get() is False:
+            return False
+    return True
+
+
+def _group_pairs(parsed: dict[Any, Any], bodies: Mapping[str, Body], static_shapes: Mapping[str, Shape]) -> Pairs:
+    groups = list(parsed.get(UsdPhysics.ObjectType.CollisionGroup, ([], []))[1])
+    if not groups:
+        return set()
+    members: dict[str, set[str]] = {str(group.primPath): set() for group in groups}
+    for path, body in bodies.items():
+        solid = [shape for shape in body.shapes if shape.collides]
+        together = len({shape.collision_groups for shape in solid}) == 1
+        for shape in solid:
+            for group in shape.collision_groups:
+                members.setdefault(group, set()).add(path if together else shape.path)
+    for path, shape in static_shapes.items():
+        for group in shape.collision_groups:
+            members.setdefault(group, set()).add(path)
+    pairs: Pairs = set()
+    for group in groups:
+        own = str(group.primPath)
+        named = {str(path) for path in group.filteredGroups}
+        others = members.keys() - named if group.invertFilteredGroups else named
+        for other in others:
+            _join(pairs, members[own], members.get(other, set()))
+    return pairs
+
+
+def _join(pairs: Pairs, some: Iterable[str], others: Iterable[str]) -> None:
+    for first, second in product(some, list(others)):
+        pairs |= _pair(first, second)
+
+
+def _pair(first: str, second: str) -> Pairs:
+    if first == second:
+        return set()
+    return {(first, second) if first < second else (second, first)}

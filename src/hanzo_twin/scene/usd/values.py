@@ -1,0 +1,191 @@
+"""Numbers, transforms and units as USD stores them, turned into SI once and for all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from pxr import Gf, Sdf, Usd, UsdGeom, UsdPhysics
+
+from hanzo_twin.scene.findings import Findings, Refusal
+from hanzo_twin.spatial import FloatArray, Pose, rotation_matrix
+
+LARGEST = 1e30
+"""A magnitude beyond this stands for "no limit": exporters write inf, FLT_MAX and 1e38 alike."""
+
+Vector = tuple[float, float, float]
+
+
+def decimal(value: float) -> float:
+    """The decimal that a single-precision number was written as: 0.67531 for the float32 nearest to 0.67531.
+
+    USD keeps physics attributes in single precision; the shortest decimal that gives the same float32 is what the
+    author wrote, up to seven digits.
+    """
+    return float(str(np.float32(value)))
+
+
+def number(prim: Usd.Prim, name: str) -> float | None:
+    """Value of a scalar attribute, None where it is not authored.
+
+    Raises:
+        Refusal: it is not a number, or NaN.
+    """
+    attribute = prim.GetAttribute(name)
+    if not attribute or not attribute.HasAuthoredValue():
+        return None
+    value = attribute.Get()
+    if value is None:
+        return None
+    if not isinstance(value, (int, float)):
+        raise Refusal("wrong-type", f"{name} must be one number, it is {value!r}.", "Author a number.")
+    if math.isnan(value):
+        raise Refusal("not-finite", f"{name} is {value}.", "Author a finite number.")
+    return decimal(value) if attribute.GetTypeName() in (Sdf.ValueTypeNames.Float, Sdf.ValueTypeNames.Half) else value
+
+
+def bounded(value: float) -> float:
+    """``value``, with anything beyond `LARGEST` read as infinite."""
+    return math.copysign(math.inf, value) if abs(value) >= LARGEST else value
+
+
+def vector(value: Gf.Vec3f | Gf.Vec3d) -> FloatArray:
+    """A USD vector [3]; single precision is read as the decimals it was written as."""
+    if isinstance(value, Gf.Vec3f):
+        return np.array([decimal(component) for component in value])
+    return np.array([float(component) for component in value])
+
+
+def triple(values: FloatArray) -> Vector:
+    """Three plain floats."""
+    return float(values[0]), float(values[1]), float(values[2])
+
+
+def quaternion(value: Gf.Quatf | Gf.Quatd) -> FloatArray:
+    """A USD quaternion as (w, x, y, z), not normalized."""
+    imaginary = value.GetImaginary()
+    return np.array([value.GetReal(), imaginary[0], imaginary[1], imaginary[2]], dtype=np.float64)
+
+
+def make_pose(position: FloatArray, orientation: FloatArray) -> Pose:
+    """A pose with w ≥ 0, so that equal rotations are equal values.
+
+    Raises:
+        Refusal: a number is not finite, or the quaternion is zero.
+    """
+    length = float(np.linalg.norm(orientation))
+    if not np.isfinite(position).all() or not math.isfinite(length):
+        raise Refusal("not-finite", "Its transform has numbers that are not finite.", "Author finite numbers.")
+    if length < 1e-9:
+        raise Refusal("bad-quaternion", "Its orientation is the zero quaternion.", "Author a unit quaternion.")
+    unit = orientation / length
+    return Pose(position=position, orientation=-unit if unit[0] < 0 else unit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Units:
+    """Stage units in SI and the rotation that turns the stage's up axis to Z.
+
+    Args:
+        length: m per unit. mass: kg per unit.
+        up: orientation [4] of the stage's axes in the world.
+    """
+
+    length: float
+    mass: float
+    up: FloatArray
+
+    @classmethod
+    def of(cls, stage: Usd.Stage) -> Units:
+        """The units that ``stage`` declares (USD's defaults: centimetres, kilograms, Y up).
+
+        Raises:
+            Refusal: a unit that is not a positive number.
+        """
+        length = float(UsdGeom.GetStageMetersPerUnit(stage))
+        mass = float(UsdPhysics.GetStageKilogramsPerUnit(stage))
+        for name, value in (("metersPerUnit", length), ("kilogramsPerUnit", mass)):
+            if not (math.isfinite(value) and value > 0):
+                raise Refusal("bad-units", f"{name} is {value}.", "Author a positive number, such as 1 or 0.01.")
+        half = math.sqrt(0.5)
+        turn = [half, half, 0, 0] if UsdGeom.GetStageUpAxis(stage) == UsdGeom.Tokens.y else [1, 0, 0, 0]
+        return cls(length=length, mass=mass, up=np.array(turn, dtype=np.float64))
+
+    def world(self, pose: Pose) -> Pose:
+        """A pose given in the stage's world (already in metres), in ours."""
+        if self.up[0] == 1.0:
+            return pose
+        turned = Pose(position=np.zeros(3), orientation=self.up) @ pose
+        return make_pose(turned.position, turned.orientation)
+
+    def direction(self, values: FloatArray) -> FloatArray:
+        """A direction or gravity [3] given in the stage's world, in ours; length is kept."""
+        turned: FloatArray = rotation_matrix(self.up) @ values
+        return turned
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where a prim is, in the stage's world: rigid part in metres, and the scale left over.
+
+    Args:
+        pose: rigid part; position in m, stage axes.
+        scale: factors along the prim's axes [3], positive.
+        matrix: linear map from the prim's units to metres in the stage's world [3, 3] (columns are its axes).
+    """
+
+    pose: Pose
+    scale: FloatArray
+    matrix: FloatArray
+
+    def apply(self, points: FloatArray) -> FloatArray:
+        """Points [3] or [n, 3] in the prim's units, in the stage's world in metres."""
+        moved: FloatArray = points @ self.matrix.T + self.pose.position
+        return moved
+
+
+class Placements:
+    """World transforms of prims at the default time, computed once each."""
+
+    def __init__(self, units: Units, findings: Findings) -> None:
+        self._cache = UsdGeom.XformCache(Usd.TimeCode.Default())
+        self._known: dict[str, Placement] = {}
+        self._units = units
+        self._findings = findings
+
+    def of(self, prim: Usd.Prim) -> Placement:
+        """Where ``prim`` is.
+
+        Raises:
+            Refusal: its transform is not finite or is degenerate.
+        """
+        path = str(prim.GetPath())
+        if path not in self._known:
+            matrix = np.array(self._cache.GetLocalToWorldTransform(prim), dtype=np.float64)
+            self._known[path] = self._split(path, matrix)
+        return self._known[path]
+
+    def _split(self, path: str, matrix: FloatArray) -> Placement:
+        if not np.isfinite(matrix).all():
+            raise Refusal("not-finite", "Its transform has numbers that are not finite.", "Author finite numbers.")
+        axes = matrix[:3, :3].T
+        scale = np.linalg.norm(axes, axis=0)
+        if scale.min() < 1e-12:
+            raise Refusal("degenerate-scale", f"Its scale is {triple(scale)}.", "Author a scale that is not zero.")
+        rotation = axes / scale
+        if np.linalg.det(rotation) < 0:
+            rotation = rotation * np.array([1.0, 1.0, -1.0])
+        if np.abs(rotation.T @ rotation - np.eye(3)).max() > 1e-5:
+            self._findings.warning(
+                "sheared",
+                path,
+                "Its transform shears; only meshes keep that, other shapes and frames take the nearest rotation.",
+                "Do not scale unevenly above a rotated prim.",
+            )
+            left, _, right = np.linalg.svd(rotation)
+            rotation = left @ np.diag([1.0, 1.0, np.linalg.det(left @ right)]) @ right
+        rows = Gf.Matrix3d(*rotation.T.ravel().tolist()).GetOrthonormalized()
+        quat = Gf.Matrix4d(rows, Gf.Vec3d(0)).ExtractRotationQuat()
+        pose = make_pose(matrix[3, :3] * self._units.length, quaternion(quat))
+        return Placement(pose=pose, scale=scale, matrix=axes * self._units.length)

@@ -1,0 +1,84 @@
+"""Checks of a finished scene that no single prim can answer."""
+
+from __future__ import annotations
+
+import math
+
+from hanzo_twin.scene.findings import Findings
+from hanzo_twin.scene.model import Body, Joint, Scene
+
+_SLACK = 1e-4
+
+
+def check(scene: Scene, findings: Findings) -> None:
+    """Report what makes ``scene`` impossible (errors) or doubtful (warnings)."""
+    if not scene.bodies and not scene.static_shapes:
+        findings.warning(
+            "nothing-physical",
+            scene.source,
+            "No rigid body and no collider was found.",
+            "Apply PhysicsRigidBodyAPI and PhysicsCollisionAPI to what shall move and touch.",
+        )
+    for body in scene.bodies.values():
+        _check_body(body, findings)
+    for joint in scene.joints.values():
+        _check_joint(joint, scene, findings)
+
+
+def _check_body(body: Body, findings: Findings) -> None:
+    if not (math.isfinite(body.mass) and body.mass > 0):
+        findings.error("bad-mass", body.path, f"Its mass is {body.mass} kg.", "Author a positive number.")
+    if min(body.diagonal_inertia) <= 0 or not all(map(math.isfinite, body.diagonal_inertia)):
+        findings.error(
+            "bad-inertia",
+            body.path,
+            f"Its principal moments of inertia are {', '.join(f'{moment:.6g}' for moment in body.diagonal_inertia)}.",
+            "Author three positive numbers.",
+        )
+        return
+    small, middle, large = sorted(body.diagonal_inertia)
+    if small + middle < large * (1 - _SLACK):
+        findings.warning(
+            "inertia-triangle",
+            body.path,
+            f"No body has the principal moments {small:.6g}, {middle:.6g}, {large:.6g}: the largest exceeds the sum "
+            "of the others.",
+            "Check the inertia; engines may refuse or correct it.",
+        )
+
+
+def _check_joint(joint: Joint, scene: Scene, findings: Findings) -> None:
+    drive = ("stiffness", "damping", "max_effort") if joint.drive else ()
+    for name, value in (
+        ("armature", joint.armature),
+        ("damping", joint.damping),
+        ("friction", joint.friction),
+        ("velocity limit", joint.max_velocity),
+        ("effort limit", joint.max_effort),
+        *(
+            (f"drive {name}", getattr(joint.drive, name))
+            for name in ("stiffness", "damping", "max_effort")
+            if joint.drive
+        ),
+    ):
+        if not value >= 0:
+            findings.error("bad-joint-value", joint.path, f"Its {name} is {value:g}.", "Author zero or more.")
+    for name, value in (("armature", joint.armature), ("damping", joint.damping), ("friction", joint.friction)):
+        if math.isinf(value):
+            findings.error("bad-joint-value", joint.path, f"Its {name} is infinite.", "Author a finite number.")
+    if joint.mimic is not None:
+        leader = scene.joints.get(joint.mimic.joint)
+        if leader is None or leader.path == joint.path:
+            findings.error(
+                "mimic-missing-joint",
+                joint.path,
+                f"It mimics '{joint.mimic.joint}', which is no other joint of the scene.",
+                "Correct the mimic's joint.",
+            )
+        elif leader.kind != joint.kind:
+            findings.error(
+                "mimic-missing-joint",
+                joint.path,
+                f"It is {joint.kind} and mimics '{leader.path}', which is {leader.kind}.",
+                "Let a joint mimic one of its own kind.",
+            )
