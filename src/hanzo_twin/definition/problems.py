@@ -68,13 +68,8 @@ def _validation_troubles(error: ValidationError, model: type[BaseModel], documen
         location, found, parent = _follow(schema, place)
         if location in refused:
             continue
-        troubles.append(
-            Trouble(
-                line=document.line_of(location),
-                location=location,
-                text=_words(detail, given=_quote(document.data, location, found), parent=parent),
-            )
-        )
+        given = _quote(document.data, location, found)
+        troubles.append(document.trouble(location, _words(detail, given=given, parent=parent)))
     return troubles
 
 

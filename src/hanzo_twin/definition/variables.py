@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hanzo_twin.definition.document import Document, Location, Trouble
+from hanzo_twin.definition.document import Document, Location
 
 _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\{[^}]*\}?")
 
@@ -31,7 +31,7 @@ def expand(document: Document, environ: Mapping[str, str], keep: Callable[[Locat
                 return environ[name]
             else:
                 text = f"the environment variable {name} is not set"
-            troubles.append(Trouble(line=document.line_of(location), location=location, text=text))
+            troubles.append(document.trouble(location, text))
             return match[0]
 
         return _VARIABLE.sub(value, text)
@@ -45,7 +45,8 @@ def expand(document: Document, environ: Mapping[str, str], keep: Callable[[Locat
             return of_text(value, location)
         return value
 
-    return Document(data=of(document.data, ()), lines=document.lines, troubles=tuple(troubles))
+    data = of(document.data, ())
+    return Document(data=data, lines=document.lines, troubles=tuple(troubles), origins=document.origins)
 
 
 def escape(value: Any, keep: Callable[[Location], bool], location: Location = ()) -> Any:

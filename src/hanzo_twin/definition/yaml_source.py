@@ -17,9 +17,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from hanzo_twin.definition.document import MAX_DEPTH, Document, Location, Trouble, read_document, read_text
+from hanzo_twin.definition.document import Document, Location, Trouble, problem_lines, problem_message
 from hanzo_twin.definition.models import AnyDefinition, InfrastructureTwinDefinition, TwinDefinition
 from hanzo_twin.definition.problems import validate
+from hanzo_twin.definition.reader import MAX_DEPTH, read_document, read_text
 from hanzo_twin.definition.variables import escape, expand
 from hanzo_twin.errors import DefinitionError, nearest
 
@@ -113,12 +114,12 @@ def _build(document: Document, expanded: Document, source_name: str, folder: Pat
     if not isinstance(expanded.data, dict):
         given = "a list" if isinstance(expanded.data, list) else "one value"
         text = f"must be a mapping (name: value), got {given}"
-        raise _error(troubles or [Trouble(line=document.line_of(()), location=(), text=text)], source_name)
+        raise _error(troubles or [document.trouble((), text)], source_name)
     kind = expanded.data.get("type", "physical")
     model = _MODELS.get(kind) if isinstance(kind, str) else None
     if model is None:
         text = f"unknown type '{str(kind)[:80]}'. {nearest(str(kind), _MODELS)}"
-        troubles.append(Trouble(line=document.line_of(("type",)), location=("type",), text=text))
+        troubles.append(document.trouble(("type",), text))
         raise _error(troubles, source_name)
     definition, found = validate(model, document, expanded, {"folder": folder})
     troubles += found
@@ -128,11 +129,8 @@ def _build(document: Document, expanded: Document, source_name: str, folder: Pat
 
 
 def _error(troubles: Sequence[Trouble], source_name: str) -> DefinitionError:
-    ordered = sorted(troubles, key=lambda trouble: trouble.line or 0)
-    problems = list(dict.fromkeys(trouble.describe(source_name) for trouble in ordered))
-    count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
-    listed = "\n".join(f"  {problem}" for problem in problems)
-    return DefinitionError(f"The definition has {count}:\n{listed}", problems=problems)
+    problems = problem_lines(troubles, source_name)
+    return DefinitionError(problem_message("The definition has", problems), problems=problems)
 
 
 def _is_secret(location: Location) -> bool:
