@@ -1,0 +1,222 @@
+"""`Client` and `AsyncClient`: one method for each operation of the REST API."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import wraps
+from pathlib import Path
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+import httpx
+
+from hanzo_twin.client import operations
+from hanzo_twin.client.call import DEFAULT_URL, Call, check, segment, transport_error
+from hanzo_twin.client.stream import EventParser, PartialFile
+from hanzo_twin.service.views import EventView
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_FAILURES = (httpx.HTTPError, httpx.InvalidURL)
+_ENDLESS = httpx.Timeout(30.0, read=None)
+
+
+def _sync(operation: Callable[P, Call[T]]) -> Callable[Concatenate[Client, P], T]:
+    @wraps(operation)
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.send(operation(*args, **kwargs))
+
+    return method
+
+
+def _async(operation: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncClient, P], Awaitable[T]]:
+    @wraps(operation)
+    async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.send(operation(*args, **kwargs))
+
+    return method
+
+
+def _address(url: str | None) -> str:
+    return (url or os.environ.get("HANZO_TWIN_URL") or DEFAULT_URL).rstrip("/")
+
+
+class Client:
+    """Speaks to a Hanzo Twin server.
+
+    Example::
+
+        with Client() as client:
+            client.create_twin_from_yaml(Path("arm.yaml").read_text())
+            client.start_twin("arm-1", wait_seconds=30)
+            print(client.get_state("arm-1").joints)
+
+    Args:
+        url: of the server; default ``HANZO_TWIN_URL``, else ``http://127.0.0.1:8082``.
+        transport: for tests.
+    """
+
+    def __init__(self, url: str | None = None, *, transport: httpx.BaseTransport | None = None) -> None:
+        self.url = _address(url)
+        try:
+            self._http = httpx.Client(base_url=self.url, transport=transport)
+        except _FAILURES as error:
+            raise transport_error(error, self.url) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def send(self, call: Call[T]) -> T:
+        """Make one call. Raises the error that the server answered, or UnavailableError where none did."""
+        try:
+            with call.arguments() as arguments:
+                response = self._http.send(self._http.build_request(**arguments))
+        except _FAILURES as error:
+            raise transport_error(error, self.url) from error
+        return call.read(check(response))
+
+    def events(self, twin: str, *, after: int | None = None) -> Iterator[EventView]:
+        """What happens to a twin as it happens, from after record ``after`` on; ends when the server goes away."""
+        headers = {} if after is None else {"last-event-id": str(after)}
+        path = f"/v1/twins/{segment(twin)}/events"
+        parser = EventParser()
+        try:
+            with self._http.stream("GET", path, headers=headers, timeout=_ENDLESS) as response:
+                if not response.is_success:
+                    response.read()
+                check(response)
+                for line in response.iter_lines():
+                    yield from parser.feed(line)
+        except _FAILURES as error:
+            raise transport_error(error, self.url) from error
+
+    def download_scene(self, scene: str, path: str | Path, *, version: int | None = None) -> Path:
+        """Save a scene at ``path`` (in it, where it is a folder); nothing is left behind if that fails."""
+        link = self.sign_scene_download(scene, version=version)
+        try:
+            with PartialFile(Path(path), link.filename) as file, self._http.stream("GET", link.url) as response:
+                if not response.is_success:
+                    response.read()
+                check(response)
+                for chunk in response.iter_bytes():
+                    file.write(chunk)
+        except _FAILURES as error:
+            raise transport_error(error, self.url) from error
+        return file.target
+
+    list_twins = _sync(operations.list_twins)
+    create_twin = _sync(operations.create_twin)
+    create_twin_from_yaml = _sync(operations.create_twin_from_yaml)
+    get_twin = _sync(operations.get_twin)
+    update_twin = _sync(operations.update_twin)
+    delete_twin = _sync(operations.delete_twin)
+    start_twin = _sync(operations.start_twin)
+    stop_twin = _sync(operations.stop_twin)
+    get_state = _sync(operations.get_state)
+    get_state_bytes = _sync(operations.get_state_bytes)
+    set_state_bytes = _sync(operations.set_state_bytes)
+    fork_twin = _sync(operations.fork_twin)
+    compare_twins = _sync(operations.compare_twins)
+    get_parameters = _sync(operations.get_parameters)
+    set_parameters = _sync(operations.set_parameters)
+    set_inputs = _sync(operations.set_inputs)
+    get_sync_status = _sync(operations.get_sync_status)
+    get_sync_history = _sync(operations.get_sync_history)
+    query_history = _sync(operations.query_history)
+    export_history = _sync(operations.export_history)
+    verify_history = _sync(operations.verify_history)
+    list_scenes = _sync(operations.list_scenes)
+    upload_scene = _sync(operations.upload_scene)
+    get_scene = _sync(operations.get_scene)
+    validate_scene = _sync(operations.validate_scene)
+    sign_scene_download = _sync(operations.sign_scene_download)
+    delete_scene = _sync(operations.delete_scene)
+    get_health = _sync(operations.get_health)
+    get_readiness = _sync(operations.get_readiness)
+
+
+class AsyncClient:
+    """As `Client`, for asyncio: every method is awaited, `events` is iterated with ``async for``."""
+
+    def __init__(self, url: str | None = None, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self.url = _address(url)
+        try:
+            self._http = httpx.AsyncClient(base_url=self.url, transport=transport)
+        except _FAILURES as error:
+            raise transport_error(error, self.url) from error
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def send(self, call: Call[T]) -> T:
+        """Make one call. Raises the error that the server answered, or UnavailableError where none did."""
+        try:
+            with call.arguments() as arguments:
+                response = await self._http.send(self._http.build_request(**arguments))
+        except _FAILURES as error:
+            raise transport_error(error, self.url) from error
+        return call.read(check(response))
+
+    async def events(self, twin: str, *, after: int | None = None) -> AsyncIterator[EventView]:
+        """What happens to a twin as it happens, from after record ``after`` on; ends when the server goes away."""
+        headers = {} if after is None else {"last-event-id": str(after)}
+        path = f"/v1/twins/{segment(twin)}/events"
+        parser = EventParser()
+        try:
+            async with self._http.stream("GET", path, headers=headers, timeout=_ENDLESS) as response:
+                if not response.is_success:
+                    await response.aread()
+                check(response)
+                async for line in response.aiter_lines():
+                    for event in parser.feed(line):
+                        yield event
+        except _FAILURES as error:
+            raise transport_error(error, self.url) from error
+
+    list_twins = _async(operations.list_twins)
+    create_twin = _async(operations.create_twin)
+    create_twin_from_yaml = _async(operations.create_twin_from_yaml)
+    get_twin = _async(operations.get_twin)
+    update_twin = _async(operations.update_twin)
+    delete_twin = _async(operations.delete_twin)
+    start_twin = _async(operations.start_twin)
+    stop_twin = _async(operations.stop_twin)
+    get_state = _async(operations.get_state)
+    get_state_bytes = _async(operations.get_state_bytes)
+    set_state_bytes = _async(operations.set_state_bytes)
+    fork_twin = _async(operations.fork_twin)
+    compare_twins = _async(operations.compare_twins)
+    get_parameters = _async(operations.get_parameters)
+    set_parameters = _async(operations.set_parameters)
+    set_inputs = _async(operations.set_inputs)
+    get_sync_status = _async(operations.get_sync_status)
+    get_sync_history = _async(operations.get_sync_history)
+    query_history = _async(operations.query_history)
+    export_history = _async(operations.export_history)
+    verify_history = _async(operations.verify_history)
+    list_scenes = _async(operations.list_scenes)
+    upload_scene = _async(operations.upload_scene)
+    get_scene = _async(operations.get_scene)
+    validate_scene = _async(operations.validate_scene)
+    sign_scene_download = _async(operations.sign_scene_download)
+    delete_scene = _async(operations.delete_scene)
+    get_health = _async(operations.get_health)
+    get_readiness = _async(operations.get_readiness)

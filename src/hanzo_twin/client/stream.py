@@ -1,0 +1,70 @@
+"""What arrives piece by piece: server-sent events and files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import IO, Self
+
+from pydantic import ValidationError
+
+from hanzo_twin.errors import HanzoTwinError, InvalidInputError, StoreUnavailableError
+from hanzo_twin.service.views import EventView
+
+
+class EventParser:
+    """Lines of ``text/event-stream`` into events (HTML Living Standard, section 9.2); keep-alives are dropped."""
+
+    def __init__(self) -> None:
+        self._data: list[str] = []
+
+    def feed(self, line: str) -> Iterator[EventView]:
+        if line:
+            name, _, value = line.partition(":")
+            if name == "data":
+                self._data.append(value.removeprefix(" "))
+            return
+        if self._data:
+            text, self._data = "\n".join(self._data), []
+            try:
+                yield EventView.model_validate_json(text)
+            except ValidationError as error:
+                raise HanzoTwinError(f"The server sent an event that cannot be read: {text[:200]}") from error
+
+
+class PartialFile:
+    """A file that appears under its name only when all of it has been written.
+
+    Raises:
+        InvalidInputError: it cannot be made there. StoreUnavailableError: the disk is full.
+    """
+
+    def __init__(self, path: Path, filename: str) -> None:
+        # What the server calls the file may name no other folder.
+        self.target = path / PurePosixPath(filename).name if path.is_dir() else path
+        self._partial = self.target.with_name(f".{self.target.name}.{os.getpid()}.partial")
+        self._file: IO[bytes]
+
+    def __enter__(self) -> Self:
+        try:
+            self._file = self._partial.open("wb")
+        except OSError as error:
+            raise InvalidInputError(f"'{self.target}' cannot be written: {error.strerror}.") from error
+        return self
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise StoreUnavailableError(f"'{self.target}' cannot be written: {error.strerror}.") from error
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        if error is None:
+            self._partial.replace(self.target)
+        else:
+            self._partial.unlink(missing_ok=True)
