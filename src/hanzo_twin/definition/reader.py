@@ -36,6 +36,28 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|nan)", re.IGNORECASE)
 _WHOLE = re.compile(r"[-+]?[0-9][0-9_]*")
 
 
+def read_text(file: Path, failure: type[InvalidInputError]) -> str:
+    """The text of a definition or settings file.
+
+    Raises:
+        failure: it is not there, is no file, is too large, or is not UTF-8.
+    """
+    try:
+        with file.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise failure(
+            f"Cannot read {file}: {error.strerror or error}.", hint="Check the path and its permissions."
+        ) from error
+    if len(raw) > MAX_BYTES:
+        raise failure(f"{file} is larger than {MAX_BYTES // 1000} kB.", hint="Is it the right file?")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise failure(f"{file}:{line}: is not UTF-8 text.", hint="Save the file as UTF-8.") from error
+
+
 def read_document(text: str) -> Document:
     """Read YAML 1.2 or JSON. Text that is no YAML at all comes back as one trouble and no data."""
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
