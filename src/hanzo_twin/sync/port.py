@@ -39,8 +39,10 @@ class LinkStatus:
 
     Args:
         state: ``finished`` is the end of a file; ``failed`` will not recover without a change of configuration.
-        dropped: messages given up because a buffer was full, or that could not be sent.
+        dropped: messages given up because a buffer was full, because they were refused (too large, unreadable), or
+            because they could not be sent.
         last_error: text of the latest trouble, "" if there was none.
+        warnings: what is allowed but should be changed, such as a connection that is not encrypted.
     """
 
     name: str
@@ -49,13 +51,15 @@ class LinkStatus:
     dropped: int = 0
     reconnects: int = 0
     last_error: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class Inbox:
     """A bounded buffer between sources and the sync loop.
 
-    `put` waits while the buffer is full: for sources with flow control (MQTT QoS 1, files). `offer` drops the oldest
-    message instead and counts it: for sources that cannot wait.
+    `put` waits while the buffer is full and `try_put` says so: for sources with flow control (MQTT QoS 1, files).
+    `offer` drops a message instead and counts it: for sources that cannot wait. A message that its peer waits to have
+    acknowledged (one with a token) is never dropped.
     """
 
     def __init__(self, size: int) -> None:
@@ -70,18 +74,28 @@ class Inbox:
         return len(self._messages)
 
     async def put(self, message: Message) -> None:
-        while len(self._messages) >= self.size:
+        while not self.try_put(message):
             self._drained.clear()
             await self._drained.wait()
+
+    def try_put(self, message: Message) -> bool:
+        """Buffer the message if there is room; whether there was."""
+        if len(self._messages) >= self.size:
+            return False
         self._messages.append(message)
         self._filled.set()
+        return True
 
     def offer(self, message: Message) -> None:
-        if len(self._messages) >= self.size:
-            self._messages.popleft()
-            self.dropped += 1
-        self._messages.append(message)
-        self._filled.set()
+        """Buffer the message; when full, at the expense of the oldest without a token, or else of itself."""
+        if self.try_put(message):
+            return
+        self.dropped += 1
+        for index, waiting in enumerate(self._messages):
+            if waiting.token is None:
+                del self._messages[index]
+                self._messages.append(message)
+                return
 
     async def wait(self) -> None:
         """Return when there is something to take."""
@@ -105,6 +119,7 @@ class Source(Protocol):
         Raises:
             SourceUnavailableError: only for trouble that waiting cannot mend (a certificate file that is missing,
                 a file that is not there); the sync loop reports it and goes on with its other sources.
+            RecordingError: a file cannot be used as a recording; reported likewise.
         """
         ...
 
@@ -125,7 +140,8 @@ class Sink(Protocol):
     def publish(self, payload: bytes, *, channel: str = "") -> None:
         """Queue a message; never blocks. When the queue is full the oldest is dropped and counted.
 
-        ``channel`` is appended to the configured topic with a slash (``predictions`` + ``alerts``).
+        ``channel`` is appended to the configured topic with a slash (``predictions`` + ``alerts``); a file gets a
+        sibling (``predictions.jsonl`` and ``predictions.alerts.jsonl``).
         """
         ...
 
