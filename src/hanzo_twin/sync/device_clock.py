@@ -91,3 +91,22 @@ class DeviceClock:
         self._delays.clear()
         self.jumps += 1
         return seconds
+
+
+class DataClock(DeviceClock):
+    """For recorded data that are played as fast as they can be: the newest stamp is the present."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._newest = math.nan
+
+    @property
+    def known(self) -> bool:
+        return not math.isnan(self._newest)
+
+    def now(self, monotonic: float) -> float:
+        return self._newest
+
+    def observe(self, stamp: float, monotonic: float) -> float:
+        self._newest = stamp if math.isnan(self._newest) else max(self._newest, stamp)
+        return 0.0

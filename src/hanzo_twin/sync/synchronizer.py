@@ -163,6 +163,13 @@ class Synchronizer:
         self.anchor()
         self.drift.clear()
 
+    def skip_to(self, time: float) -> None:
+        """Place the twin at device time ``time`` without running it there."""
+        self.twin.set_time(time)
+        self._last_seen[:] = -np.inf
+        self.anchor()
+        self.drift.clear()
+
     def reset_to_measurements(self) -> None:
         """Overwrite the state with the newest readings, whatever the gain: the fallback when drift is beyond repair."""
         latest = self.window.latest()

@@ -1,0 +1,91 @@
+"""How a live twin is doing, as one value."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from hanzo_twin.sync.port import LinkStatus
+
+SAMPLES = 3000
+
+
+class Latencies:
+    """The newest 3,000 durations, and their quantiles."""
+
+    def __init__(self) -> None:
+        self._samples: deque[float] = deque(maxlen=SAMPLES)
+
+    def add(self, seconds: float) -> None:
+        self._samples.append(seconds)
+
+    def quantiles_ms(self) -> dict[str, float | None]:
+        """``p50``, ``p99`` and ``max`` in ms; None before any sample."""
+        if not self._samples:
+            return {"p50": None, "p99": None, "max": None}
+        p50, p99 = np.quantile(self._samples, [0.5, 0.99]) * 1e3
+        return {"p50": round(float(p50), 3), "p99": round(float(p99), 3), "max": round(max(self._samples) * 1e3, 3)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignalDrift:
+    """Drift of one measured attribute: RMS innovation over the window against its threshold (None: no threshold)."""
+
+    address: str
+    dimension: str
+    unit: str
+    rms: float | None
+    threshold: float | None
+    drifting: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingCounts:
+    """Readings since the start: all that were decoded, and what became of those that were not used."""
+
+    received: int
+    late: int
+    duplicate: int
+    out_of_order: int
+    rejected: int
+    unmapped: int
+    dropped: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncStatus:
+    """Health of synchronization.
+
+    Args:
+        health: ``starting``, ``synchronized``, ``drifting``, ``degraded`` (a source or the history fails; see
+            ``trouble``), ``finished`` or ``stopped``.
+        device_time: device time that the twin has reached, s; None before the first reading.
+        lag_s: how far that is behind the device.
+        tick_ms: from the moment a tick was due to its end (waiting for the processor included).
+        reading_ms: from the arrival of a reading to the end of the tick that used it.
+    """
+
+    mode: str
+    health: str
+    trouble: tuple[str, ...]
+    device_time: float | None
+    lag_s: float | None
+    simulated_s: float
+    ticks: int
+    overruns: int
+    steps: int
+    tick_ms: dict[str, float | None]
+    reading_ms: dict[str, float | None]
+    readings: ReadingCounts
+    clock_jumps: int
+    published: int
+    links: tuple[LinkStatus, ...]
+    drift: tuple[SignalDrift, ...]
+    recalibration: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return asdict(self)
