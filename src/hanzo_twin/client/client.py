@@ -85,13 +85,12 @@ class Client:
             raise transport_error(error, self.url) from error
         return call.read(check(response))
 
-    def events(self, twin: str, *, after: int | None = None) -> Iterator[EventView]:
-        """What happens to a twin as it happens, from after record ``after`` on; ends when the server goes away."""
-        headers = {} if after is None else {"last-event-id": str(after)}
+    def events(self, twin: str) -> Iterator[EventView]:
+        """What happens to a twin as it happens, the latest first told again; ends when the server goes away."""
         path = f"/v1/twins/{segment(twin)}/events"
         parser = EventParser()
         try:
-            with self._http.stream("GET", path, headers=headers, timeout=_ENDLESS) as response:
+            with self._http.stream("GET", path, timeout=_ENDLESS) as response:
                 if not response.is_success:
                     response.read()
                 check(response)
@@ -175,13 +174,12 @@ class AsyncClient:
             raise transport_error(error, self.url) from error
         return call.read(check(response))
 
-    async def events(self, twin: str, *, after: int | None = None) -> AsyncIterator[EventView]:
-        """What happens to a twin as it happens, from after record ``after`` on; ends when the server goes away."""
-        headers = {} if after is None else {"last-event-id": str(after)}
+    async def events(self, twin: str) -> AsyncIterator[EventView]:
+        """What happens to a twin as it happens, the latest first told again; ends when the server goes away."""
         path = f"/v1/twins/{segment(twin)}/events"
         parser = EventParser()
         try:
-            async with self._http.stream("GET", path, headers=headers, timeout=_ENDLESS) as response:
+            async with self._http.stream("GET", path, timeout=_ENDLESS) as response:
                 if not response.is_success:
                     await response.aread()
                 check(response)

@@ -20,11 +20,11 @@ from hanzo_twin.service.requests import (
 )
 from hanzo_twin.service.views import (
     DownloadView,
-    EventsView,
     HealthView,
     Page,
     ParametersView,
     ReadinessView,
+    RecordsView,
     SceneReport,
     SceneView,
     StateView,
@@ -167,10 +167,10 @@ def get_sync_status(twin: str) -> Call[SyncStatusView]:
     return Call(method="GET", path=_twin(twin, "sync/status"), read=into(SyncStatusView))
 
 
-def get_sync_history(twin: str, *, kind: Sequence[str] = (), limit: int | None = None) -> Call[EventsView]:
+def get_sync_history(twin: str, *, kind: Sequence[str] = (), limit: int | None = None) -> Call[RecordsView]:
     """What happened lately: drift, recalibrations, commands, starts and stops; newest first."""
     params = {"kind": list(kind), "limit": limit}
-    return Call(method="GET", path=_twin(twin, "sync/history"), params=params, read=into(EventsView))
+    return Call(method="GET", path=_twin(twin, "sync/history"), params=params, read=into(RecordsView))
 
 
 def query_history(

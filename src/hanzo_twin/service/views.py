@@ -21,6 +21,12 @@ def _example(**fields: Any) -> ConfigDict:
     return ConfigDict(frozen=True, json_schema_extra={"examples": [fields]})
 
 
+def _of(view: type[BaseModel]) -> Any:
+    """The example of another view."""
+    extra: Any = view.model_config["json_schema_extra"]
+    return extra["examples"][0]
+
+
 class Page(BaseModel, Generic[T]):
     """One page of a list. Pass `next_cursor` as `cursor` to get the next one; null on the last."""
 
@@ -167,74 +173,104 @@ class LinkView(BaseModel):
     last_error: str
 
 
-class LatencyView(BaseModel):
-    """Percentiles in ms over the latest ticks; null before the first."""
+class QuantilesView(BaseModel):
+    """Quantiles of a duration in ms over the latest ticks; null before the first."""
 
-    model_config = _example(p50=1.8, p99=6.1)
+    model_config = _example(p50=1.8, p99=6.1, max=9.7)
 
     p50: float | None = None
     p99: float | None = None
+    max: float | None = None
 
 
 class DriftView(BaseModel):
     """How far the prediction of one attribute lies from what was measured."""
 
     model_config = _example(
-        address=f"{_JOINT}.position", dimension="position", error=0.012, threshold=0.05, exceeded=False
+        address=f"{_JOINT}.position", dimension="position", unit="rad", rms=0.012, threshold=0.05, drifting=False
     )
 
     address: str
     dimension: str
-    error: Annotated[float | None, Field(description="Error over the window, in SI; null without readings.")]
+    unit: str
+    rms: Annotated[float | None, Field(description="Root mean square over the window; null without readings.")]
     threshold: Annotated[float | None, Field(description="What it is judged by; null where nothing says.")]
-    exceeded: bool
+    drifting: bool
 
 
 class SyncStatusView(BaseModel):
     """Health of the link between a twin and its machine."""
 
     model_config = _example(
-        twin=_ID, phase="running", mode="realtime", health="healthy", rate_hz=30.0,
-        tick_latency_ms={"p50": 1.8, "p99": 6.1},
-        readings={"received": 1520, "late": 0}, sources=[], sinks=[], drift=[], detail={},
+        twin=_ID, phase="running", health="synchronized", mode="realtime", trouble=[], device_time=1772357400.0,
+        lag_s=0.01, ticks=1500, overruns=0, tick_ms={"p50": 1.8, "p99": 6.1, "max": 9.7},
+        reading_ms={"p50": 20.1, "p99": 36.0, "max": 41.2}, readings={"received": 1520, "late": 0},
+        published=1500, links=[_of(LinkView)],
+        drift=[_of(DriftView)], recalibration={},
     )  # fmt: skip
 
     twin: UUID
     phase: str
-    mode: Annotated[str, Field(description="`realtime`, `batch`, `replay` or `standalone`.")]
-    health: Annotated[str, Field(description="`healthy`, `degraded` (a link is down, or drift), `down` (not running).")]
-    rate_hz: Annotated[float | None, Field(description="Ticks per second that are reached.")]
-    tick_latency_ms: LatencyView
-    readings: Annotated[dict[str, int], Field(description="Counters of readings since the process started.")]
-    sources: list[LinkView]
-    sinks: list[LinkView]
-    drift: list[DriftView]
-    detail: Annotated[dict[str, JsonValue], Field(description="All that the runtime reports.")]
+    health: Annotated[
+        str,
+        Field(
+            description="`starting`, `synchronized`, `drifting`, `degraded` (see `trouble`), `finished`, `stopped`, or "
+            "`down` where no process runs."
+        ),
+    ]
+    mode: Annotated[str | None, Field(description="`realtime`, `batch`, `replay` or `standalone`.")] = None
+    trouble: Annotated[list[str], Field(description="What is wrong, one line each.")] = []
+    device_time: Annotated[float | None, Field(description="Device time reached, s; null before a reading.")] = None
+    lag_s: Annotated[float | None, Field(description="How far that is behind the device.")] = None
+    ticks: int = 0
+    overruns: Annotated[int, Field(description="Ticks that ended after the next one was due.")] = 0
+    tick_ms: Annotated[QuantilesView, Field(description="From when a tick was due to its end.")] = QuantilesView()
+    reading_ms: Annotated[QuantilesView, Field(description="From a reading's arrival to its use.")] = QuantilesView()
+    readings: Annotated[dict[str, int], Field(description="Readings since the start, and what became of them.")] = {}
+    published: Annotated[int, Field(description="Predictions that were published.")] = 0
+    links: list[LinkView] = []
+    drift: list[DriftView] = []
+    recalibration: Annotated[dict[str, JsonValue], Field(description="The latest one, and its outcome.")] = {}
 
 
 class EventView(BaseModel):
+    """Something that happens to a running twin."""
+
+    model_config = _example(
+        time=1772357400.0, kind="drift-began", message=f"{_JOINT}.position drifts: 0.081 rad over 10 s.", detail={}
+    )
+
+    time: Annotated[float | None, Field(description="Device time, s since 1970; null before the first reading.")]
+    kind: str
+    message: str
+    detail: dict[str, JsonValue] = {}
+
+
+class RecordView(BaseModel):
     """One record of a twin's history."""
 
     model_config = _example(
-        sequence=814, time=1772357400.0, recorded_at=1772357400.01, kind="drift", address=f"{_JOINT}.position",
-        value=0.081, data={"threshold": 0.05},
+        time=1772357400.0, received=1772357400.01, kind="drift", address=f"{_JOINT}.position", value=0.081,
+        detail={"threshold": 0.05},
     )  # fmt: skip
 
-    sequence: int
     time: Annotated[float, Field(description="Device time, s since 1970.")]
-    recorded_at: Annotated[float | None, Field(description="Wall time of writing, s since 1970.")] = None
-    kind: str
-    address: str = ""
+    received: Annotated[float, Field(description="Wall time of arrival, s since 1970.")]
+    kind: Annotated[str, Field(description="`drift`, `parameter`, `command`, `state` or `lifecycle`.")]
+    address: str
     value: float | None = None
-    data: dict[str, JsonValue] = {}
+    detail: dict[str, JsonValue] = {}
 
 
-class EventsView(BaseModel):
+class RecordsView(BaseModel):
     """Records of a twin's history, newest first."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={"examples": [{"records": [_of(RecordView)]}]},
+    )
 
-    events: list[EventView]
+    records: list[RecordView]
 
 
 class TableView(BaseModel):
