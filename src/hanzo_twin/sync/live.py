@@ -10,6 +10,7 @@ from typing import Any
 
 from hanzo_twin.clock import Clock
 from hanzo_twin.definition.models import TwinDefinition
+from hanzo_twin.errors import ConflictError
 from hanzo_twin.stores.history.writer import HistoryWriter
 from hanzo_twin.sync import assembly
 from hanzo_twin.sync.decode import Decoder, Readings
@@ -98,6 +99,7 @@ class LiveTwin:
         self._ticks = self._overruns = self._steps = 0
         self._health = "starting"
         self._standalone_since: float | None = None
+        self._paused = False
 
     @classmethod
     async def open(
@@ -151,6 +153,35 @@ class LiveTwin:
         self.twin.set_input(address, value)
         if self._recorder is not None:
             self._recorder.command(address, self.twin.time, value)
+
+    def set_state(self, state: TwinState) -> None:
+        """Continue from ``state``; nothing changes when it raises StateError."""
+        self.twin.set_state(state)
+        self.synchronizer.parameters_changed()
+        self._standalone_since = None
+        self.event_log.add("state-set", f"The state was set to that of {self.twin.time:.3f} s.", time=self.twin.time)
+
+    @property
+    def paused(self) -> bool:
+        return self._paused
+
+    def pause(self) -> None:
+        """Stop advancing, until `resume`; meanwhile ``twin`` may be advanced by hand.
+
+        Raises:
+            ConflictError: it follows a machine or a recording, which would not wait.
+        """
+        if self.mode != "standalone":
+            raise ConflictError(
+                f"Twin '{self.definition.name}' is in mode {self.mode} and cannot be paused: what it follows goes on.",
+                hint="Fork it; a fork runs on its own and can be paused and stepped.",
+            )
+        self._paused = True
+
+    def resume(self) -> None:
+        """Go on in step with the clock, from where the twin is now."""
+        self._paused = False
+        self._standalone_since = None
 
     def events(self, limit: int = 100) -> list[SyncEvent]:
         """The newest events, oldest first."""
@@ -266,6 +297,8 @@ class LiveTwin:
 
     def _target(self, monotonic: float) -> float | None:
         """Device time that the twin should reach now; None while nothing is known of it."""
+        if self._paused:
+            return None
         if self.mode == "standalone":
             if self._standalone_since is None:
                 self._standalone_since = monotonic - self.twin.time
