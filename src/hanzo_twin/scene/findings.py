@@ -51,8 +51,8 @@ class Findings:
         return tuple(sorted(self._found, key=lambda diagnosis: order[diagnosis.severity]))
 
     @property
-    def has_errors(self) -> bool:
-        return any(diagnosis.severity == "error" for diagnosis in self._found)
+    def error_count(self) -> int:
+        return sum(diagnosis.severity == "error" for diagnosis in self._found)
 
     def _add(self, severity: Severity, code: str, path: str, message: str, remedy: str) -> None:
         self._found[Diagnosis(severity=severity, code=code, path=path, message=message, remedy=remedy)] = None

@@ -103,6 +103,8 @@ def inspect_scene(
     with _one_at_a_time, TemporaryDirectory(prefix="hanzo-twin-scene-") as folder, findings.refusals(name):
         files = Files(Path(name), Path(folder), LoadOptions(floating_base=floating_base), findings)
         base = files.usd_of(Path(name))
+        if base is None:
+            return None, findings.all
         compose: Any = import_module("hanzo_twin.scene.usd.compose")
         reader: Any = import_module("hanzo_twin.scene.usd.reader")
         scene = reader.read_stage(compose.compose(base, composition, files, findings), name, findings)
@@ -119,14 +121,14 @@ class Files:
         self._folder = folder
         self._options = options
         self._findings = findings
-        self._done: dict[Path, Path] = {}
+        self._done: dict[Path, Path | None] = {}
 
     def resolve(self, ref: str) -> Path:
         """The file that ``ref`` names; a relative one starts at the directory of the base scene, as in USD."""
         return self._source.parent / ref
 
-    def usd_of(self, path: Path) -> Path:
-        """The USD file that stands for ``path``.
+    def usd_of(self, path: Path) -> Path | None:
+        """The USD file that stands for ``path``, None if that has errors, which are reported.
 
         Raises:
             Refusal: there is no such file, it cannot be read, or its format is unknown.
@@ -141,6 +143,8 @@ class Files:
 
 
 def _check_readable(path: Path) -> None:
+    if path.is_dir():
+        raise Refusal("file-unreadable", f"'{path}' is a directory.", "Name a file in it.")
     if path.suffix.lower() not in FORMATS:
         raise Refusal(
             "unknown-format",
@@ -153,8 +157,6 @@ def _check_readable(path: Path) -> None:
                 raise Refusal("file-empty", "The file is empty.", "Export it again.")
     except FileNotFoundError:
         raise Refusal("file-missing", f"There is no file '{path}'.", _neighbours(path)) from None
-    except IsADirectoryError:
-        raise Refusal("file-unreadable", f"'{path}' is a directory.", "Name a file in it.") from None
     except (OSError, ValueError) as failure:
         text = getattr(failure, "strerror", None) or str(failure)
         raise Refusal("file-unreadable", f"'{path}' cannot be read: {text}.", "Check its permissions.") from None

@@ -55,11 +55,7 @@ def _check_joint(joint: Joint, scene: Scene, findings: Findings) -> None:
         ("friction", joint.friction),
         ("velocity limit", joint.max_velocity),
         ("effort limit", joint.max_effort),
-        *(
-            (f"drive {name}", getattr(joint.drive, name))
-            for name in ("stiffness", "damping", "max_effort")
-            if joint.drive
-        ),
+        *((f"drive's {name}", getattr(joint.drive, name)) for name in drive),
     ):
         if not value >= 0:
             findings.error("bad-joint-value", joint.path, f"Its {name} is {value:g}.", "Author zero or more.")

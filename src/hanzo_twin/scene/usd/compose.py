@@ -62,6 +62,8 @@ def _add(stage: Usd.Stage, part: Reference, files: Files, findings: Findings) ->
         raise Refusal("bad-prim-path", "A part cannot stand at '/'.", "Write a path like /World/arm.")
     file, _, target = part.ref.removesuffix(">").partition("<")
     asset = files.usd_of(files.resolve(file))
+    if asset is None:
+        return
     opened = open_stage(asset, findings)
     _reload(opened)
     if not (opened.GetPrimAtPath(target) if target.startswith("/") else opened.GetDefaultPrim()):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import newton_usd_schemas  # noqa: F401 - registers the Newton schemas, which must happen before the first stage
 from pxr import Tf, Usd
 
 from hanzo_twin.scene.findings import Findings, Refusal

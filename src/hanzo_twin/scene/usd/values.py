@@ -80,7 +80,8 @@ def make_pose(position: FloatArray, orientation: FloatArray) -> Pose:
     if length < 1e-9:
         raise Refusal("bad-quaternion", "Its orientation is the zero quaternion.", "Author a unit quaternion.")
     unit = orientation / length
-    return Pose(position=position, orientation=-unit if unit[0] < 0 else unit)
+    # Adding zero turns -0.0 into 0.0, which would make equal poses differ in their bytes.
+    return Pose(position=position + 0.0, orientation=(-unit if unit[0] < 0 else unit) + 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +172,8 @@ class Placements:
             raise Refusal("not-finite", "Its transform has numbers that are not finite.", "Author finite numbers.")
         axes = matrix[:3, :3].T
         scale = np.linalg.norm(axes, axis=0)
+        # Single-precision quaternions are not quite unit, which USD turns into a scale of 1 ± 1e-7.
+        scale = np.where(np.abs(scale - 1.0) < 1e-6, 1.0, scale)
         if scale.min() < 1e-12:
             raise Refusal("degenerate-scale", f"Its scale is {triple(scale)}.", "Author a scale that is not zero.")
         rotation = axes / scale

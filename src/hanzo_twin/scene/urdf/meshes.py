@@ -1,0 +1,76 @@
+"""Where the meshes of a URDF are, and which of them are lost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hanzo_twin.scene.urdf.document import Element
+
+FORMATS = (".stl", ".obj", ".dae")
+
+
+def packages(robot: Element, source: Path) -> dict[str, Path]:
+    """Directory of each ROS package that ``robot`` names and that can be found.
+
+    Looked for beside and above the file, then in the directories of the environment variable ROS_PACKAGE_PATH.
+    """
+    places = [*source.parents, *(Path(part) for part in os.environ.get("ROS_PACKAGE_PATH", "").split(":") if part)]
+    found: dict[str, Path] = {}
+    for element in robot.every():
+        name, _ = _package(element.attributes.get("filename", ""))
+        if name and name not in found:
+            candidates = (path for place in places for path in (place / name, place) if path.name == name)
+            directory = next((path for path in candidates if path.is_dir()), None)
+            if directory is not None:
+                found[name] = directory
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class LostMesh:
+    """A mesh that is not in the converted robot: of which link, of its ``visual`` or ``collision``, where and why."""
+
+    link: str
+    use: str
+    line: int
+    reason: str
+
+
+def lost(robot: Element, source: Path, known: dict[str, Path], complaints: str) -> Iterator[LostMesh]:
+    """The meshes that are lost. ``complaints`` of the converter name the files that it could not read."""
+    for link in robot.all("link"):
+        for part in link.children:
+            geometry = part.first("geometry")
+            for mesh in geometry.all("mesh") if geometry is not None else ():
+                reason = _reason(mesh.attributes.get("filename", ""), source, known, complaints)
+                if reason:
+                    yield LostMesh(link=link.name, use=part.tag, line=mesh.line, reason=reason)
+
+
+def _reason(filename: str, source: Path, known: dict[str, Path], complaints: str) -> str:
+    if not filename:
+        return "no file is named"
+    name, rest = _package(filename)
+    candidates = [known[name] / rest] if name in known else [place / rest for place in source.parents] if name else []
+    if not name:
+        candidates = [source.parent / filename.removeprefix("file://")]
+    file = next((path for path in candidates if path.is_file()), None)
+    if file is None:
+        missing = f"the package '{name}' was not found" if name and name not in known else "there is no such file"
+        return f"'{filename}': {missing}"
+    if file.suffix.lower() not in FORMATS:
+        return f"'{filename}': the format '{file.suffix}' is unknown (known: {', '.join(FORMATS)})"
+    if str(file) in complaints or file.name in complaints:
+        return f"'{filename}': the file cannot be read as a mesh"
+    return ""
+
+
+def _package(filename: str) -> tuple[str, str]:
+    """Package name and path within it of a ``package://`` name; empty for any other."""
+    if not filename.startswith("package://"):
+        return "", ""
+    name, _, rest = filename.removeprefix("package://").partition("/")
+    return name, rest
