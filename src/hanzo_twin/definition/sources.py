@@ -52,7 +52,7 @@ class MqttSource(MqttConnection):
     mapping: Mapping[str, MappingTarget] = Field(
         min_length=1, description="`topic#field` to address; see [mapping keys](#mapping-keys)."
     )
-    payload: Literal["json"] = Field(default="json", description="A JSON number, boolean, array or object.")
+    payload: Literal["json"] = Field(default="json", description="A JSON number, array or object.")
 
     @model_validator(mode="after")
     def _check(self) -> MqttSource:

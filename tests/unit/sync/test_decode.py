@@ -1,0 +1,121 @@
+"""From payloads to readings."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from hanzo_twin.definition.target import Target
+from hanzo_twin.definition.topics import bind
+from hanzo_twin.errors import AddressError
+from hanzo_twin.sync.decode import Decoder, Readings
+from hanzo_twin.sync.port import Message
+from hanzo_twin.sync.signals import SignalTable
+from hanzo_twin.testing.scenes import arm6
+
+
+def decode(mapping: dict[str, Any], topic: str, payload: bytes) -> tuple[SignalTable, Readings, list[str], Decoder]:
+    scene = arm6()
+    table = SignalTable(scene)
+    targets = {
+        key: Target.model_validate({"to": value} if isinstance(value, str) else value) for key, value in mapping.items()
+    }
+    decoder = Decoder(bind(("m/#",), targets), table)
+    readings = Readings()
+    rejections = decoder.decode([Message(channel=topic, payload=payload, received=7.0)], readings)
+    return table, readings, [rejection.reason for rejection in rejections], decoder
+
+
+JOINTS = [path for articulation in arm6().articulations.values() for path in articulation.joints]
+POSITION = f"{JOINTS[0]}.position"
+
+
+@pytest.mark.parametrize(
+    ("payload", "value", "time"),
+    [
+        (b"1.5", 1.5, math.nan),
+        (b'{"value": 2, "timestamp": 12.25}', 2.0, 12.25),
+        (b'{"value": 2, "time": 3}', 2.0, 3.0),
+        (b'{"value": 2, "timestamp": "1970-01-01T00:01:00Z"}', 2.0, 60.0),
+    ],
+)
+def test_payload_forms(payload: bytes, value: float, time: float) -> None:
+    _, readings, rejected, _ = decode({"j1": POSITION}, "m/j1", payload)
+    assert not rejected
+    assert readings.values == [value]
+    assert readings.times == [pytest.approx(time, nan_ok=True)]
+    assert readings.received == [7.0]
+
+
+def test_fields_units_scale_and_time_stamp_field() -> None:
+    mapping = {"state#q.1": {"to": POSITION, "unit": "deg", "scale": 2.0, "timestamp_field": "header.t"}}
+    _, readings, rejected, _ = decode(mapping, "m/state", json.dumps({"q": [0, 45], "header": {"t": 9}}).encode())
+    assert not rejected
+    assert readings.values == [pytest.approx(math.pi / 2)]
+    assert readings.times == [9.0]
+
+
+def test_a_vector_of_joint_positions() -> None:
+    root = next(iter(arm6().articulations))
+    numbers = [0.1 * index for index in range(len(JOINTS))]
+    table, readings, rejected, _ = decode(
+        {"joints": f"{root}/joints"}, "m/joints", json.dumps({"position": numbers}).encode()
+    )
+    assert not rejected
+    assert readings.values == numbers
+    assert [table.signals[column].address for column in readings.columns] == [f"{joint}.position" for joint in JOINTS]
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"\x80\x81", "not valid UTF-8"),
+        (b"{", "unexpected"),
+        (b'"warm"', "must be a number, got 'warm'"),
+        (b"true", "must be a number, got True"),
+        (b"NaN", "unexpected"),
+        (b'{"value": null}', "must be a number, got None"),
+        (b"[1, 2]", "needs 1 number(s), got an array of 2"),
+        (b'{"value": 1, "timestamp": "yesterday"}', "neither seconds nor ISO 8601"),
+        (b'{"value": 1, "timestamp": "2026-01-01T00:00:00"}', "has no time zone"),
+        (b'{"value": 1e999}', ""),
+    ],
+)
+def test_garbage_is_rejected_with_a_reason_and_nothing_is_read(payload: bytes, reason: str) -> None:
+    _, readings, rejected, decoder = decode({"j1": POSITION}, "m/j1", payload)
+    assert len(readings) == 0
+    assert len(rejected) == 1
+    assert reason in rejected[0]
+    assert decoder.rejected == 1
+
+
+def test_one_bad_field_does_not_spoil_the_readings_before_it() -> None:
+    mapping = {"s#a": POSITION, "s#b": f"{JOINTS[1]}.position"}
+    _, readings, rejected, _ = decode(mapping, "m/s", b'{"a": 1, "b": "x"}')
+    assert readings.values == [1.0]
+    assert len(rejected) == 1
+
+
+def test_topics_that_nothing_maps_are_counted() -> None:
+    _, readings, rejected, decoder = decode({"j1": POSITION}, "m/other", b"1")
+    assert len(readings) == 0
+    assert not rejected
+    assert decoder.unmapped == {"m/other": 1}
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ({"to": "/World/nothing.temperature"}, "the scene has no prim '/World/nothing'"),
+        ({"to": f"{JOINTS[0]}.damping"}, "is a parameter"),
+        ({"to": POSITION, "role": "input"}, "is a state"),
+        ({"to": f"{JOINTS[0]}.targetPosition", "role": "measurement"}, "is a command"),
+        ({"to": "/World/nothing/joints"}, "names no articulation's joints"),
+    ],
+)
+def test_a_mapping_that_the_scene_cannot_serve_is_refused(target: dict[str, Any], message: str) -> None:
+    with pytest.raises(AddressError, match=message):
+        decode({"j1": target}, "m/j1", b"1")
