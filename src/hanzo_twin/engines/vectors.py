@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hanzo_twin.errors import CommandError
-from hanzo_twin.spatial import FloatArray
+from hanzo_twin.spatial import FloatArray, IntArray
 
 
 def checked_array(name: str, values: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
@@ -34,3 +34,17 @@ def checked_quaternion(values: ArrayLike) -> FloatArray:
     if length < 1e-9:
         raise CommandError("orientation is zero, expected a quaternion (w, x, y, z).")
     return array / length
+
+
+def checked_env_ids(env_ids: ArrayLike | None, num_envs: int) -> IntArray:
+    """``env_ids`` as an index array, all of ``num_envs`` when None.
+
+    Raises:
+        CommandError: one of them is not in 0 … num_envs − 1.
+    """
+    if env_ids is None:
+        return np.arange(num_envs)
+    ids = np.asarray(env_ids, dtype=np.int64)
+    if ids.ndim != 1 or (ids < 0).any() or (ids >= num_envs).any():
+        raise CommandError(f"env_ids {ids.tolist()} are not all in 0 … {num_envs - 1}.")
+    return ids

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import mujoco
 
+from hanzo_twin.engines.mujoco.batch import MujocoBatch
 from hanzo_twin.engines.mujoco.divergence import report_warnings_to_log
 from hanzo_twin.engines.mujoco.layout import lay_out
 from hanzo_twin.engines.mujoco.model import build_model
@@ -11,6 +14,7 @@ from hanzo_twin.engines.mujoco.native_state import ENGINE
 from hanzo_twin.engines.mujoco.parameters import SUPPORTED
 from hanzo_twin.engines.mujoco.simulation import MujocoSimulation
 from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
+from hanzo_twin.errors import InvalidInputError
 from hanzo_twin.scene.model import Scene
 
 __all__ = ["MujocoEngine"]
@@ -40,3 +44,12 @@ class MujocoEngine:
         simulation = MujocoSimulation(scene, config, model, lay_out(scene, model))
         simulation.start()
         return simulation
+
+    def load_batch(
+        self, scene: Scene, config: EngineConfig, num_envs: int, *, threads: int | None = None
+    ) -> MujocoBatch:
+        if num_envs < 1 or (threads is not None and threads < 1):
+            raise InvalidInputError(
+                f"A batch cannot have {num_envs} envs on {threads} threads.", hint="Allowed: at least one of each."
+            )
+        return MujocoBatch(self.load_scene(scene, config), num_envs, threads or len(os.sched_getaffinity(0)))

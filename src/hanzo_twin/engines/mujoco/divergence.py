@@ -12,6 +12,8 @@ from hanzo_twin.errors import SimulationError
 
 # MuJoCo itself calls a number above this bad (mjMAXVAL).
 _BAD = 1e10
+# Limit on the sum of squares of all velocities: one comparison also finds NaN.
+DIVERGED = _BAD**2
 _LOG = logging.getLogger(__name__)
 
 

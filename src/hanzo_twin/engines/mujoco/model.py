@@ -88,7 +88,7 @@ def actuated_joints(scene: Scene) -> tuple[Joint, ...]:
 def _set_options(spec: Any, scene: Scene, config: EngineConfig) -> None:
     option = spec.option
     option.timestep = config.step_seconds / config.substeps
-    option.gravity = scene.gravity if config.gravity is None else config.gravity
+    option.gravity = scene.gravity
     option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     option.disableflags = int(mujoco.mjtDisableBit.mjDSBL_AUTORESET) | int(mujoco.mjtDisableBit.mjDSBL_WARMSTART)

@@ -1,4 +1,7 @@
-"""What `SimState` carries for MuJoCo: its integration state, and the settings under which that continues exactly."""
+"""What `SimState` carries for MuJoCo: its integration state, and the settings under which that continues exactly.
+
+The warm start is left out: models are built not to use it (see `model`).
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,23 @@ from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import FloatArray
 
 ENGINE = "mujoco"
-INTEGRATION = int(mujoco.mjtState.mjSTATE_INTEGRATION)
+# Time, positions and velocities; then what is applied to them: ctrl, efforts, wrenches, kinematic bodies.
+PHYSICS = int(mujoco.mjtState.mjSTATE_FULLPHYSICS)
+INPUTS = int(mujoco.mjtState.mjSTATE_USER)
+INTEGRATION = PHYSICS | INPUTS
 _SETTINGS = struct.Struct("<dqq")
 
 
 def pack(config: EngineConfig, model: Any, data: Any) -> bytes:
     """The native part of a state."""
-    numbers = np.empty(mujoco.mj_stateSize(model, INTEGRATION))
-    mujoco.mj_getState(model, data, numbers, INTEGRATION)
-    return _settings(config) + numbers.tobytes()
+    return _settings(config) + read(model, data, INTEGRATION).tobytes()
+
+
+def read(model: Any, data: Any, part: int) -> FloatArray:
+    """The numbers of ``part`` (PHYSICS, INPUTS or both) of a world, a copy."""
+    numbers = np.empty(mujoco.mj_stateSize(model, part))
+    mujoco.mj_getState(model, data, numbers, part)
+    return numbers
 
 
 def _settings(config: EngineConfig) -> bytes:

@@ -10,9 +10,9 @@ import mujoco
 import numpy as np
 
 from hanzo_twin.engines.mujoco import native_state
-from hanzo_twin.engines.mujoco.divergence import divergence
+from hanzo_twin.engines.mujoco.divergence import DIVERGED, divergence
 from hanzo_twin.engines.mujoco.layout import Layout
-from hanzo_twin.engines.mujoco.native_state import ENGINE
+from hanzo_twin.engines.mujoco.native_state import ENGINE, INPUTS, PHYSICS
 from hanzo_twin.engines.mujoco.parameters import STRUCTURAL, SUPPORTED, derive_constants, write_parameter
 from hanzo_twin.engines.mujoco.placement import body_states, place_at_start, set_body
 from hanzo_twin.engines.parameters import ParameterValues, gravity_addresses
@@ -30,9 +30,6 @@ from hanzo_twin.scene.addresses import Address
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import FloatArray
 
-# MuJoCo calls a velocity bad above 1e10. The sum of squares is compared, so that one comparison also finds NaN.
-DIVERGED = 1e20
-
 
 class MujocoSimulation:
     """A `Simulation`. ``native`` is the pair (MjModel, MjData)."""
@@ -45,11 +42,8 @@ class MujocoSimulation:
         self.config = config
         self.layout = layout
         self.parameters = ParameterValues(scene, engine=ENGINE, supported=SUPPORTED)
-        joints, bodies = layout.joint_count, len(layout.bodies)
-        self.targets = np.zeros(joints)
-        self.target_velocities = np.zeros(joints)
-        self.efforts = np.zeros(joints)
-        self.wrenches = np.zeros((bodies, 6))
+        self.targets = np.zeros(layout.joint_count)
+        self.target_velocities = np.zeros(layout.joint_count)
         self._model = model
         self._owns_model = False
         self._closed = False
@@ -63,6 +57,7 @@ class MujocoSimulation:
         self._command = data.ctrl[: self.layout.joint_count]
         self._applied = data.qfrc_applied
         self._warnings = data.warning.number
+        self._no_warnings = bytes(self._warnings.nbytes)
         self._kinematics_stale = True
 
     def _read_gains(self) -> None:
@@ -70,6 +65,7 @@ class MujocoSimulation:
         self._stiffness = -self._model.actuator_biasprm[:joints, 1]
         self._damping = -self._model.actuator_biasprm[:joints, 2]
         self._limits = self._model.actuator_forcerange[:joints, 1].copy()
+        self._lower_limits = -self._limits
         self._write_command()
 
     def _write_command(self) -> None:
@@ -94,7 +90,7 @@ class MujocoSimulation:
         mujoco.mj_step(self._model, self._data, n * self.config.substeps)
         self._kinematics_stale = True
         velocity = self._qvel
-        if not velocity.dot(velocity) < DIVERGED or self._warnings.any():
+        if not velocity.dot(velocity) < DIVERGED or self._warnings.tobytes() != self._no_warnings:
             raise divergence(self._model, self._qpos, velocity, f"{self._data.time:g} s")
 
     def set_joint_command(self, articulation: str, command: JointCommand) -> None:
@@ -113,8 +109,9 @@ class MujocoSimulation:
         if command.velocities is not None:
             self.target_velocities[columns] = command.velocities
         if command.efforts is not None:
-            self.efforts[columns] = command.efforts
-            self._applied[self.layout.velocities] = self.efforts
+            efforts = self._applied[self.layout.velocities].copy()
+            efforts[columns] = command.efforts
+            self._applied[self.layout.velocities] = efforts
         self._write_command()
 
     def _columns(self, articulation: str) -> slice:
@@ -124,7 +121,6 @@ class MujocoSimulation:
         self._check_open()
         row = self._body_row(body)
         wrench = np.concatenate([checked_array("force", force, (3,)), checked_array("torque", torque, (3,))])
-        self.wrenches[row] = wrench
         self._data.xfrc_applied[self.layout.bodies[row]] = wrench
 
     def _body_row(self, body: str) -> int:
@@ -151,15 +147,18 @@ class MujocoSimulation:
         raise NotFoundError(f"There is nothing to observe at '{path}'.", hint=nearest(path, observable))
 
     def _observe_joints(self, columns: slice) -> MappingProxyType[str, FloatArray]:
-        positions, velocities = self._qpos[self.layout.positions], self._qvel[self.layout.velocities]
-        drive = self._command - self._stiffness * positions - self._damping * velocities
-        efforts = np.minimum(np.maximum(drive, -self._limits), self._limits) + self.efforts
-        data = {}
-        for name, values in (("positions", positions), ("velocities", velocities), ("efforts", efforts)):
-            part = values[columns].copy()
-            part.setflags(write=False)
-            data[name] = part
-        return MappingProxyType(data)
+        layout = self.layout
+        positions, velocities = self._qpos[layout.positions].copy(), self._qvel[layout.velocities].copy()
+        efforts = self._command - self._stiffness * positions - self._damping * velocities
+        np.minimum(efforts, self._limits, out=efforts)
+        np.maximum(efforts, self._lower_limits, out=efforts)
+        efforts += self._applied[layout.velocities]
+        positions.setflags(write=False)
+        velocities.setflags(write=False)
+        efforts.setflags(write=False)
+        return MappingProxyType(
+            {"positions": positions[columns], "velocities": velocities[columns], "efforts": efforts[columns]}
+        )
 
     def _observe_body(self, row: int) -> MappingProxyType[str, FloatArray]:
         self._refresh_kinematics()
@@ -198,36 +197,38 @@ class MujocoSimulation:
             body_velocities=velocities,
             command_positions=self.targets,
             command_velocities=self.target_velocities,
-            command_efforts=self.efforts,
-            applied_wrenches=self.wrenches,
+            command_efforts=self._applied[self.layout.velocities],
+            applied_wrenches=self._data.xfrc_applied[self.layout.bodies],
             parameters=self.parameters.changed(),
             native=native_state.pack(self.config, self._model, self._data),
         )
 
     def set_state(self, state: SimState) -> None:
         self._check_open()
-        native = native_state.check(state, self.scene, self.config, self._model, self.layout)
-        values = native_state.check_parameters(state, self.parameters)
+        native, values = self.check_state(state)
         self._replace_parameters(values)
         self.targets[:] = state.command_positions
         self.target_velocities[:] = state.command_velocities
-        self.efforts[:] = state.command_efforts
-        self.wrenches[:] = state.applied_wrenches
         mujoco.mj_resetData(self._model, self._data)
         self._kinematics_stale = True
         if native is None:
             native_state.restore_neutral(state, self._data, self.layout)
         else:
             mujoco.mj_setState(self._model, self._data, native, native_state.INTEGRATION)
-        self._applied[self.layout.velocities] = self.efforts
-        self._data.xfrc_applied[self.layout.bodies] = self.wrenches
+        self._applied[self.layout.velocities] = state.command_efforts
+        self._data.xfrc_applied[self.layout.bodies] = state.applied_wrenches
         self._write_command()
+
+    def check_state(self, state: SimState) -> tuple[FloatArray | None, ParameterValues]:
+        """MuJoCo's numbers and the parameters in ``state``; raises StateError where `set_state` would."""
+        native = native_state.check(state, self.scene, self.config, self._model, self.layout)
+        return native, native_state.check_parameters(state, self.parameters)
 
     def start(self) -> None:
         """Put the world where the scene says that it starts."""
         if self.config.gravity is not None:
             for address, value in zip(gravity_addresses(self.scene), self.config.gravity, strict=True):
-                self.parameters.set(address, value)
+                self.set_parameter(str(address), value)
         place_at_start(self.scene, self._data, self.layout)
         for column, path in enumerate(self.layout.joint_names):
             drive = self.scene.joints[path].drive
@@ -301,13 +302,37 @@ class MujocoSimulation:
 
     def fork(self) -> MujocoSimulation:
         self._check_open()
-        twin = MujocoSimulation(self.scene, self.config, self._model, self.layout)
-        self._owns_model = False
-        mujoco.mj_copyState(self._model, self._data, twin._data, native_state.INTEGRATION)
-        twin.parameters = self.parameters.copy()
-        twin.targets[:], twin.target_velocities[:] = self.targets, self.target_velocities
-        twin.efforts[:], twin.wrenches[:] = self.efforts, self.wrenches
+        model, parameters = self.share_model()
+        twin = MujocoSimulation(self.scene, self.config, model, self.layout)
+        twin.load_world(model, parameters, self.numbers(), (self.targets, self.target_velocities))
         return twin
+
+    def numbers(self) -> tuple[FloatArray, FloatArray]:
+        """MuJoCo's time, positions and velocities; and its inputs: what is commanded and applied. Both copies."""
+        return (
+            native_state.read(self._model, self._data, PHYSICS),
+            native_state.read(self._model, self._data, INPUTS),
+        )
+
+    def share_model(self) -> tuple[Any, ParameterValues]:
+        """The model and the parameters in it, for another world to use; the next change here is made on a copy."""
+        self._owns_model = False
+        return self._model, self.parameters.copy()
+
+    def load_world(
+        self,
+        model: Any,
+        parameters: ParameterValues,
+        numbers: tuple[FloatArray, FloatArray],
+        targets: tuple[FloatArray, FloatArray],
+    ) -> None:
+        """Become the world of another simulation's `numbers`, and drive targets, over its shared ``model``."""
+        self._model, self._owns_model, self.parameters = model, False, parameters.copy()
+        for part, values in zip((PHYSICS, INPUTS), numbers, strict=True):
+            mujoco.mj_setState(model, self._data, values, part)
+        self.targets[:], self.target_velocities[:] = targets
+        self._kinematics_stale = True
+        self._read_gains()
 
     def close(self) -> None:
         self._closed = True
