@@ -23,6 +23,10 @@ class AlignedReadings:
     def __len__(self) -> int:
         return len(self.columns)
 
+    def first(self) -> dict[int, int]:
+        """Index of the oldest reading of each column."""
+        return {int(column): len(self) - 1 - index for index, column in enumerate(self.columns[::-1])}
+
     def latest(self) -> dict[int, int]:
         """Index of the newest reading of each column."""
         return {int(column): index for index, column in enumerate(self.columns)}

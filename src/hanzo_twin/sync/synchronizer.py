@@ -22,7 +22,8 @@ from hanzo_twin.sync.window import ReadingWindow
 from hanzo_twin.twin.probe import Probe
 from hanzo_twin.twin.twin import Trace, Twin
 
-GAP_S = 1.0
+GAP_INTERVALS = 6.0
+SHORTEST_GAP_S = 0.05
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,6 +77,7 @@ class Synchronizer:
         self._place[self._states] = np.arange(len(self._states))
         self._probe = Probe(twin.scene, [table.signals[column].address for column in self._states])
         self._last_seen = np.full(len(table), -np.inf)
+        self._interval = np.full(len(table), np.nan)
         self._free = twin.fork()
         # Shared: both see the same inputs, and are at the same time whenever either looks.
         self._free.inputs = twin.inputs
@@ -123,15 +125,17 @@ class Synchronizer:
         free = self._free.advance_to(time, probe=probe) if self.gain > 0 else trace
         predictions = self._predict(due, measured, free)
         innovations = due.values - predictions
-        known = due.times - self._last_seen[due.columns] <= max(GAP_S, 2 * self.horizon_s)
-        innovations[~known] = np.nan
+        interrupted = self._note_intervals(due)
+        innovations[self._last_seen[due.columns] == -np.inf] = np.nan
+        if interrupted:
+            innovations[:] = np.nan
         compared = np.isfinite(innovations)
         self.drift.add(due.columns[compared], innovations[compared], time)
         own = due.values - self._predict(due, measured, trace)
         self._assimilate_latest(due, own)
         self._last_seen[due.columns] = due.times
         self.window.add(due.columns, due.values, due.times)
-        if self.twin.time - self._anchor >= self.horizon_s - 1e-9:
+        if interrupted or self.twin.time - self._anchor >= self.horizon_s - 1e-9:
             self.anchor()
         return TickResult(
             time=self.twin.time,
@@ -140,6 +144,25 @@ class Synchronizer:
             innovations=innovations,
             drift=self.drift.check(time),
         )
+
+    def _note_intervals(self, due: AlignedReadings) -> bool:
+        """Learn how often each signal is read; True if one comes after a gap of six times its usual interval.
+
+        Inputs of that time are missing as well, so the free run says nothing about the readings of this tick.
+        """
+        first = due.first()
+        if not first:
+            return False
+        columns = np.fromiter(first.keys(), dtype=np.int64)
+        waited = due.times[np.fromiter(first.values(), dtype=np.int64)] - self._last_seen[columns]
+        usual = self._interval[columns]
+        gap = np.isfinite(waited) & (waited > np.maximum(GAP_INTERVALS * usual, SHORTEST_GAP_S)) & np.isfinite(usual)
+        learn = np.isfinite(waited) & ~gap
+        known = learn & np.isfinite(usual)
+        self._interval[columns[known]] += 0.1 * (waited[known] - usual[known])
+        new = learn & ~np.isfinite(usual)
+        self._interval[columns[new]] = waited[new]
+        return bool(gap.any())
 
     def anchor(self) -> None:
         """Set the free run onto the twin."""
