@@ -38,7 +38,7 @@ class TwinDefinition(_Identity):
     engine: EngineChoice = Field(description="What simulates it.")
     sync: Sync = Field(default=Sync(), description="How it is kept in step.")
     domain_randomization: DomainRandomization = Field(
-        default=DomainRandomization(), description="Ranges that training draws from."
+        default=DomainRandomization(), description="How training varies it."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -49,15 +49,19 @@ def validate(
     try:
         return model.model_validate(expanded.data, context=dict(context)), []
     except ValidationError as error:
-        return None, _validation_troubles(error, model, document)
+        return None, _validation_troubles(error, model, document, {trouble.location for trouble in expanded.troubles})
 
 
-def _validation_troubles(error: ValidationError, model: type[BaseModel], document: Document) -> list[Trouble]:
-    """One trouble for each error. Values are quoted as they stand in ``document``, secrets not at all."""
+def _validation_troubles(
+    error: ValidationError, model: type[BaseModel], document: Document, refused: Set[Location]
+) -> list[Trouble]:
+    """One trouble for each error. Values are quoted as they stand in ``document``, secrets not at all.
+
+    What was ``refused`` before is not told again.
+    """
     schema = model.model_json_schema()
     details = error.errors(include_url=False)
     places = [detail["loc"] for detail in details]
-    refused = {trouble.location for trouble in document.troubles}
     troubles = []
     for detail in details:
         place = detail["loc"]
@@ -66,7 +70,7 @@ def _validation_troubles(error: ValidationError, model: type[BaseModel], documen
         if detail["type"] in _FOLLOW_UPS and any(other[: len(place)] == place != other for other in places):
             continue
         location, found, parent = _follow(schema, place)
-        if location in refused:
+        if any(earlier[: len(location)] == location for earlier in refused):
             continue
         given = _quote(document.data, location, found)
         troubles.append(document.trouble(location, _words(detail, given=given, parent=parent)))
@@ -170,6 +174,8 @@ def _follow(
         if step in tagged:
             here = _resolve({"$ref": tagged[step]}, definitions)
             continue
+        if not here:
+            break  # free JSON: pydantic's steps are its own there
         location.append(step)
         parent, here = here, _resolve(_child(here, step), definitions)
     return tuple(location), here, here if "discriminator" in here else parent

@@ -59,7 +59,7 @@ def read_text(file: Path, failure: type[InvalidInputError]) -> str:
 
 
 def read_document(text: str) -> Document:
-    """Read YAML 1.2 or JSON. Text that is no YAML at all comes back as one trouble and no data."""
+    """Read YAML 1.2 or JSON. Text that is no YAML at all comes back as one trouble, empty text as None."""
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         return _refused(None, f"the text is larger than {MAX_BYTES // 1000} kB")
     if text.lstrip().startswith("{") and "\t" in text:
@@ -74,7 +74,7 @@ def read_document(text: str) -> Document:
     except (YAMLStreamError, YAMLError, ValueError) as error:
         return _refused(None, f"not valid YAML: {' '.join(str(error).split())[:200]}")
     if root is None:
-        return _refused(1, "the document is empty")
+        return Document(data=None, lines={(): 1})
     return _Reader().read(root)
 
 

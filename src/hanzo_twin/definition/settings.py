@@ -185,7 +185,7 @@ def load_settings(path: str | os.PathLike[str] | None = None, environ: Mapping[s
     file = Path(named) if named else None
     document = read_document(read_text(file, SettingsError)) if file else Document(data={})
     if document.data is None and not document.troubles:
-        document = Document(data={})
+        document = Document(data={})  # a file with nothing but comments
     document = overlay(document, Settings.model_json_schema(), environ)
     expanded = expand(document, environ, keep=lambda location: location in document.origins)
     settings, troubles = _build(document, expanded, environ)

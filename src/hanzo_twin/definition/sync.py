@@ -51,7 +51,7 @@ class Sync(Model):
     rate_hz: Number = Field(default=30.0, gt=0, le=1000, description="Synchronization frequency.")
     drift_detection: DriftDetection = Field(default=DriftDetection(), description="When to speak of drift.")
     recalibration: Recalibration = Field(default=Recalibration(), description="How parameters are fitted.")
-    prediction: Prediction = Field(default=Prediction(), description="What is published.")
+    prediction: Prediction = Field(default=Prediction(), description="How far ahead it looks.")
     assimilation: Assimilation = Field(
         default="overwrite",
         description="What a measurement does to the state: `overwrite`, `none`, or a gain: state += gain · innovation.",

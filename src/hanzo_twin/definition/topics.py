@@ -1,10 +1,10 @@
 """MQTT topics, and the rule by which the keys of a mapping name them.
 
 A key is ``topic#field``. ``#field`` picks a value from a JSON payload (``arm/state#position.0`` is element 0 of
-``position``); left out, the payload is the value. The topic of a key is either a full topic, or what follows the
-fixed part of a subscription, which is the levels before its first wildcard: under ``warehouse/east/sensors/#`` the
-keys ``sensor/temp_01`` and ``warehouse/east/sensors/sensor/temp_01`` name the same topic. An empty topic names the
-subscribed topic itself, where it has no wildcard.
+``position``); left out, the payload is the value. The topic of a key is a full topic or, if it is none, what
+follows the fixed part of a subscription, which is the levels before its first wildcard: under
+``warehouse/east/sensors/#`` the keys ``sensor/temp_01`` and ``warehouse/east/sensors/sensor/temp_01`` name the same
+topic. An empty topic names the subscribed topic itself, where it has no wildcard.
 """
 
 from __future__ import annotations
@@ -98,8 +98,9 @@ def topics_of_key(subscriptions: Sequence[str], key: str) -> tuple[str, ...]:
     found = []
     for subscription in subscriptions:
         fixed = fixed_part(subscription)
-        candidates = (topic, f"{fixed}/{topic}" if fixed and topic else topic or fixed)
-        found += [full for full in candidates if full and matches(subscription, full)]
+        after = f"{fixed}/{topic}" if fixed and topic else topic or fixed
+        full = next((name for name in (topic, after) if name and matches(subscription, name)), None)
+        found += [] if full is None else [full]
     return tuple(dict.fromkeys(found))
 
 

@@ -8,20 +8,18 @@ Example::
 
 from __future__ import annotations
 
-import io
 import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from hanzo_twin.definition.document import Document, Location, Trouble, problem_lines, problem_message
 from hanzo_twin.definition.models import AnyDefinition, InfrastructureTwinDefinition, TwinDefinition
 from hanzo_twin.definition.problems import validate
 from hanzo_twin.definition.reader import MAX_DEPTH, read_document, read_text
 from hanzo_twin.definition.variables import escape, expand
+from hanzo_twin.definition.writer import write_yaml
 from hanzo_twin.errors import DefinitionError, nearest
 
 _MODELS: dict[str, type[TwinDefinition] | type[InfrastructureTwinDefinition]] = {
@@ -79,14 +77,7 @@ def parse_definition_object(data: object, source_name: str = "definition") -> An
 
 def dump_definition(definition: AnyDefinition) -> str:
     """``definition`` as YAML; `parse_definition` gives an equal one back. Defaults are left out."""
-    stream = io.StringIO()
-    writer: Any = YAML(typ="safe", pure=True)  # its options are typed as None
-    writer.default_flow_style = False
-    writer.allow_unicode = True
-    writer.width = 1_000_000
-    writer.sort_base_mapping_type_on_output = False
-    writer.dump(escape(definition_object(definition), keep=_is_secret), stream)
-    return stream.getvalue()
+    return write_yaml(escape(definition_object(definition), keep=_is_secret))
 
 
 def definition_object(definition: AnyDefinition) -> dict[str, Any]:
@@ -112,7 +103,7 @@ def definition_json_schema() -> dict[str, Any]:
 def _build(document: Document, expanded: Document, source_name: str, folder: Path | None) -> AnyDefinition:
     troubles = list(expanded.troubles)
     if not isinstance(expanded.data, dict):
-        given = "a list" if isinstance(expanded.data, list) else "one value"
+        given = {list: "a list", type(None): "nothing"}.get(type(expanded.data), "one value")
         text = f"must be a mapping (name: value), got {given}"
         raise _error(troubles or [document.trouble((), text)], source_name)
     kind = expanded.data.get("type", "physical")
