@@ -1,0 +1,63 @@
+"""The processes that `serve` keeps up: ``python -m hanzo_twin.runtime.child api|controller PARENT_PID``.
+
+Each reads the settings that ``HANZO_TWIN_CONFIG`` names, and dies with the process that started it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+
+from hanzo_twin.definition.settings import Settings, load_settings
+from hanzo_twin.errors import HanzoTwinError, InvalidInputError
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with(parent_pid: int) -> None:
+    """Have the kernel send SIGTERM to this process when its parent dies, by whatever means."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent_pid:  # it died before the line above
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def run_api(settings: Settings) -> None:
+    """Serve the API until SIGTERM."""
+    import uvicorn
+
+    uvicorn.run(
+        "hanzo_twin.api.app:create_app",
+        factory=True,
+        host=settings.server.host,
+        port=settings.server.port,
+        workers=settings.server.workers if settings.server.workers > 1 else None,
+        log_level=settings.logging.level,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Run one child; returns the exit code."""
+    try:
+        if len(arguments) != 2 or arguments[0] not in ("api", "controller"):
+            raise InvalidInputError("Usage: python -m hanzo_twin.runtime.child api|controller PARENT_PID")
+        die_with(int(arguments[1]))
+        settings = load_settings()
+        if arguments[0] == "api":
+            run_api(settings)
+        else:
+            from hanzo_twin.runtime.controller_process import run_controller
+
+            asyncio.run(run_controller(settings))
+    except HanzoTwinError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
