@@ -25,7 +25,7 @@ from hanzo_twin.service.views import (
     ParametersView,
     ReadinessView,
     RecordsView,
-    SceneReport,
+    SceneReportView,
     SceneView,
     StateView,
     SyncStatusView,
@@ -239,10 +239,12 @@ def get_scene(scene: str, *, version: int | None = None) -> Call[SceneView]:
     return Call(method="GET", path=_scene(scene), params={"version": version}, read=into(SceneView))
 
 
-def validate_scene(scene: str, *, engine: str | None = None, version: int | None = None) -> Call[SceneReport]:
+def validate_scene(scene: str, *, engine: str | None = None, version: int | None = None) -> Call[SceneReportView]:
     """Whether an engine can run a stored scene."""
     body = ValidateRequest(engine=engine, version=version)
-    return Call(method="POST", path=_scene(scene, "validate"), json=dump(body), timeout_s=300, read=into(SceneReport))
+    return Call(
+        method="POST", path=_scene(scene, "validate"), json=dump(body), timeout_s=300, read=into(SceneReportView)
+    )
 
 
 def sign_scene_download(scene: str, *, version: int | None = None) -> Call[DownloadView]:

@@ -53,7 +53,11 @@ class TwinSummary(BaseModel):
     engine: Annotated[str | None, Field(description="Name of the engine; null for infrastructure.")]
     desired: Annotated[str, Field(description="What was asked for: `running` or `stopped`.")]
     phase: Annotated[
-        str, Field(description="What is: `stopped`, `starting`, `running`, `stopping`, `restarting` or `failed`.")
+        str,
+        Field(
+            description="What is: `created`, `starting`, `running`, `degraded` (it runs, see `message`), `failed`, "
+            "`stopping` or `stopped`."
+        ),
     ]
     message: Annotated[str, Field(description="Why it is in that phase; empty when all is well.")]
     parent: Annotated[UUID | None, Field(description="The twin that this one was forked from.")]
@@ -286,12 +290,12 @@ class TableView(BaseModel):
 class VerificationView(BaseModel):
     """Whether a history is complete and unaltered."""
 
-    model_config = _example(valid=True, records=18_204, segments=12, head="9f2c…", problems=[])
+    model_config = _example(valid=True, rows=18_204, frames=812, head="812:9f2c…", problems=[])
 
     valid: bool
-    records: int
-    segments: int
-    head: Annotated[str, Field(description="Hash of the last link of the chain, hexadecimal.")]
+    rows: int
+    frames: Annotated[int, Field(description="Links of the chain.")]
+    head: Annotated[str, Field(description="The last link: its number and its hash. Note it elsewhere to prove more.")]
     problems: Annotated[list[str], Field(description="What was found, one line each.")]
 
 
@@ -341,15 +345,29 @@ class SceneView(BaseModel):
     created_at: datetime
 
 
-class SceneReport(BaseModel):
+class ArticulationView(BaseModel):
+    """One articulation and its joints in the order of commands."""
+
+    path: str
+    joints: list[str]
+    fixed_base: bool
+
+
+class SceneReportView(BaseModel):
     """Whether an engine can run a scene, and what loading it changed, guessed or lost."""
 
-    model_config = _example(scene="arm", engine="mujoco", valid=True, diagnoses=[], summary={"bodies": 7, "joints": 6})
+    model_config = _example(
+        scene="arm", version=3, engine="mujoco", ok=True, counts={"bodies": 7, "joints": 6}, total_mass=12.4,
+        articulations=[{"path": "/World/arm", "joints": [_JOINT], "fixed_base": True}], diagnoses=[],
+    )  # fmt: skip
 
     scene: str
+    version: int
     engine: str | None
-    valid: bool
-    summary: dict[str, JsonValue]
+    ok: Annotated[bool, Field(description="Nothing stops it from being simulated.")]
+    counts: Annotated[dict[str, int], Field(description="How many of each kind of thing it has.")]
+    total_mass: Annotated[float, Field(description="Of all bodies, kg.")]
+    articulations: list[ArticulationView]
     diagnoses: list[DiagnosisView]
 
 

@@ -11,7 +11,7 @@ from hanzo_twin.api.problems import documented
 from hanzo_twin.service import scenes
 from hanzo_twin.service.bundle import Upload
 from hanzo_twin.service.requests import ValidateRequest
-from hanzo_twin.service.views import DownloadView, Page, SceneReport, SceneView
+from hanzo_twin.service.views import DownloadView, Page, SceneReportView, SceneView
 
 router = APIRouter(prefix="/v1/scenes", tags=["scenes"])
 
@@ -65,7 +65,7 @@ async def get_scene(platform: PlatformDep, scene: SceneRef, version: Version = N
 
 
 @router.post("/{scene}/validate", operation_id="validateScene", summary="Validate a scene", responses=documented(404))
-async def validate_scene(platform: PlatformDep, scene: SceneRef, body: ValidateRequest) -> SceneReport:
+async def validate_scene(platform: PlatformDep, scene: SceneRef, body: ValidateRequest) -> SceneReportView:
     """Load a stored scene, on an engine if one is given, and tell what was found."""
     return await scenes.validate_scene(platform, scene, engine=body.engine, version=body.version)
 

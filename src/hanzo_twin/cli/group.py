@@ -1,0 +1,56 @@
+"""How commands fail: one red line and a hint on stderr, the exit code of the error, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from hanzo_twin.errors import HanzoTwinError, SceneError
+
+DEBUG = "HANZO_TWIN_DEBUG"
+
+
+class Group(TyperGroup):
+    """The root group; errors of every command pass here."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HanzoTwinError as error:
+            if os.environ.get(DEBUG):
+                raise
+            report(error)
+            raise typer.Exit(error.exit_code) from error
+        except (typer.Exit, typer.Abort, EOFError, KeyboardInterrupt, BrokenPipeError):
+            raise
+        except Exception as error:
+            # The process ends here; whatever it was, a user gets a line and not a traceback.
+            if os.environ.get(DEBUG) or _is_usage(error):
+                raise
+            _write(f"Unexpected failure: {type(error).__name__}: {error}", f"Set {DEBUG}=1 to see where it happened.")
+            raise typer.Exit(1) from error
+
+
+def report(error: HanzoTwinError) -> None:
+    """Say on stderr what failed and what can be done."""
+    _write(error.message, error.hint)
+    if isinstance(error, SceneError):
+        for diagnosis in error.diagnoses:
+            sys.stderr.write(f"  {diagnosis}\n")
+
+
+def _write(message: str, hint: str) -> None:
+    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    start, end = ("\x1b[31m", "\x1b[0m") if colour else ("", "")
+    sys.stderr.write(f"{start}Error:{end} {message}\n" if "\n" in message else f"{start}Error: {message}{end}\n")
+    if hint:
+        sys.stderr.write(f"  {hint}\n")
+
+
+def _is_usage(error: Exception) -> bool:
+    # Typer shows these itself; its own copy of click is private, so they are known by what they offer.
+    return hasattr(error, "exit_code") and hasattr(error, "show")

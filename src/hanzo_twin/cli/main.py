@@ -1,0 +1,66 @@
+"""The command ``hanzo-twin``. Its modules import nothing heavy: what a command needs, it imports when it runs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from hanzo_twin.cli import calibrate, history, parameters, scenes, serve, status, twins, whatif
+from hanzo_twin.cli.group import Group
+from hanzo_twin.cli.output import Json, emit, say
+
+app = typer.Typer(
+    name="hanzo-twin",
+    cls=Group,
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    url: Annotated[
+        str | None, typer.Option("--url", envvar="HANZO_TWIN_URL", help="Address of the server.", show_default=False)
+    ] = None,
+) -> None:
+    """Digital twins and simulation: one scene on several engines, kept in step with the real machine."""
+    ctx.obj = url
+
+
+@app.command()
+def version(json: Json = False) -> None:
+    """Print the version."""
+    from hanzo_twin import __version__
+
+    if json:
+        emit({"version": __version__})
+    else:
+        say(__version__)
+
+
+serve.register(app)
+twins.register(app)
+status.register(app)
+whatif.register(app)
+history.register(app)
+calibrate.register(app)
+app.add_typer(parameters.app, name="parameters")
+app.add_typer(scenes.app, name="scene")
+if find_spec("hanzo_twin.cli.demo") is not None:
+
+    @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+    def demo(ctx: typer.Context) -> None:
+        """Bring all of it up and watch a twin find out what its machine weighs."""
+        import_module("hanzo_twin.cli.demo").run(ctx.args)
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    app()

@@ -1,0 +1,154 @@
+"""``hanzo-twin scene``: stored scenes, and checking a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hanzo_twin.cli.arguments import connect
+from hanzo_twin.cli.output import Json, console, emit, note, say, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hanzo_twin.scene.diagnostics import Diagnosis
+    from hanzo_twin.service.problems import DiagnosisView
+    from hanzo_twin.service.views import SceneView
+
+app = typer.Typer(no_args_is_help=True, help="Scenes: check, upload, validate, download.")
+
+Name = Annotated[str, typer.Option("--name", help="Name of the scene.", show_default=False)]
+Engine = Annotated[str | None, typer.Option(help="Engine that shall run it.", show_default=False)]
+Version = Annotated[int | None, typer.Option("--version", min=1, help="Version; the newest unless given.")]
+
+_COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="USD or URDF file.", show_default=False)],
+    engine: Engine = None,
+    json: Json = False,
+) -> None:
+    """Load a file and tell what would be changed, guessed or lost; no server is needed. Exits with 1 on errors."""
+    from hanzo_twin.service.scene_check import check_scene
+
+    found = check_scene(file, engine=engine)
+    if json:
+        emit(found.to_dict())
+    else:
+        _show(found.diagnoses)
+        say(_verdict(str(file), engine, found.ok))
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def upload(
+    ctx: typer.Context,
+    name: Name,
+    path: Annotated[Path, typer.Option("--path", help="File, archive or folder.", show_default=False)],
+    root: Annotated[str | None, typer.Option(help="File to open, where several could be.", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """Store a new version of a scene; refused if it cannot be loaded."""
+    with connect(ctx) as client:
+        view = client.upload_scene(name, path, root=root)
+    if json:
+        emit(view)
+        return
+    _show(view.diagnoses)
+    say(f"Scene '{view.name}' has version {view.version}.")
+    note(f"A definition uses it as: scene: {{uri: {view.uri}}}")
+
+
+@app.command()
+def validate(
+    ctx: typer.Context, name: Name, engine: Engine = None, version: Version = None, json: Json = False
+) -> None:
+    """Load a stored scene, on an engine if one is given. Exits with 1 on errors."""
+    with connect(ctx) as client:
+        found = client.validate_scene(name, engine=engine, version=version)
+    if json:
+        emit(found)
+    else:
+        _show(found.diagnoses)
+        say(_verdict(name, engine, found.ok))
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def download(
+    ctx: typer.Context,
+    name: Name,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File or folder to save it in.")] = Path(),
+    version: Version = None,
+    json: Json = False,
+) -> None:
+    """Save a stored scene as an archive."""
+    with connect(ctx) as client:
+        saved = client.download_scene(name, output, version=version)
+    if json:
+        emit({"file": str(saved), "bytes": saved.stat().st_size})
+    else:
+        say(str(saved))
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Option(help="Only versions of this scene.", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """List stored scenes."""
+    found: list[SceneView] = []
+    with connect(ctx) as client:
+        cursor = None
+        while True:
+            page = client.list_scenes(name=name, cursor=cursor)
+            found += page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+    if json:
+        emit(found)
+        return
+    table(
+        ("NAME", "VERSION", "ROOT", "BYTES", "CREATED", "URI"),
+        (
+            (each.name, each.version, each.root, each.size_bytes, f"{each.created_at:%Y-%m-%d %H:%M}", each.uri)
+            for each in found
+        ),
+        empty="There are no scenes. Store one with: hanzo-twin scene upload --name NAME --path FILE",
+    )
+
+
+@app.command()
+def delete(ctx: typer.Context, name: Name, version: Version = None, json: Json = False) -> None:
+    """Delete a version of a scene, or all of them; refused while a twin uses it."""
+    with connect(ctx) as client:
+        client.delete_scene(name, version=version)
+    if json:
+        emit({"deleted": name, "version": version})
+    else:
+        say(f"Scene '{name}' is deleted." if version is None else f"Version {version} of scene '{name}' is deleted.")
+
+
+def _show(diagnoses: Iterable[Diagnosis | DiagnosisView]) -> None:
+    from rich.text import Text
+
+    out = console()
+    for each in diagnoses:
+        line = Text(f"{each.severity}[{each.code}]", style=_COLOURS.get(each.severity, ""))
+        line.append(f" {each.path}: {each.message}", style="not bold default")
+        if each.remedy:
+            line.append(f" {each.remedy}", style="dim")
+        out.print(line, soft_wrap=True)
+
+
+def _verdict(scene: str, engine: str | None, valid: bool) -> str:
+    on = f" on {engine}" if engine else ""
+    return f"{scene} {'can be simulated' if valid else 'cannot be simulated'}{on}."
