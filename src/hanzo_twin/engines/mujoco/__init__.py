@@ -32,6 +32,7 @@ class MujocoEngine:
             exact_restore="bit_exact",
             deterministic=True,
             contacts=True,
+            dynamics=True,
             joint_kinds=("fixed", "revolute", "prismatic", "spherical", "d6"),
             geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
             parameters=SUPPORTED,

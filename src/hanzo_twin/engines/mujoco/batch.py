@@ -185,8 +185,9 @@ class MujocoBatch:
         )
         last = states[:, -1]
         velocities = last[:, 1 + self._models[0].nq :]
-        if not np.einsum("ij,ij->", velocities, velocities) < DIVERGED:
-            self._explain(last)
+        with np.errstate(over="ignore", invalid="ignore"):
+            if not np.einsum("ij,ij->", velocities, velocities) < DIVERGED:
+                self._explain(last)
         self._physics = np.ascontiguousarray(last)
         return states
 

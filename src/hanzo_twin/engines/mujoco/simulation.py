@@ -17,6 +17,7 @@ from hanzo_twin.engines.mujoco.parameters import STRUCTURAL, SUPPORTED, derive_c
 from hanzo_twin.engines.mujoco.placement import body_states, place_at_start, set_body
 from hanzo_twin.engines.parameters import ParameterValues, gravity_addresses
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
+from hanzo_twin.engines.restore import check_parameters
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.engines.vectors import checked_array, checked_quaternion
 from hanzo_twin.errors import (
@@ -90,7 +91,7 @@ class MujocoSimulation:
         mujoco.mj_step(self._model, self._data, n * self.config.substeps)
         self._kinematics_stale = True
         velocity = self._qvel
-        if not velocity.dot(velocity) < DIVERGED or self._warnings.tobytes() != self._no_warnings:
+        if self._warnings.tobytes() != self._no_warnings or not velocity.dot(velocity) < DIVERGED:
             raise divergence(self._model, self._qpos, velocity, f"{self._data.time:g} s")
 
     def set_joint_command(self, articulation: str, command: JointCommand) -> None:
@@ -222,7 +223,7 @@ class MujocoSimulation:
     def check_state(self, state: SimState) -> tuple[FloatArray | None, ParameterValues]:
         """MuJoCo's numbers and the parameters in ``state``; raises StateError where `set_state` would."""
         native = native_state.check(state, self.scene, self.config, self._model, self.layout)
-        return native, native_state.check_parameters(state, self.parameters)
+        return native, check_parameters(state, self.parameters)
 
     def start(self) -> None:
         """Put the world where the scene says that it starts."""

@@ -1,0 +1,63 @@
+"""The kinematic engine: joints that follow their drives, with no bodies' dynamics and no contacts."""
+
+from __future__ import annotations
+
+from hanzo_twin.engines.kinematic.batch import KinematicBatch
+from hanzo_twin.engines.kinematic.simulation import ENGINE, VERSION, KinematicSimulation
+from hanzo_twin.engines.kinematic.worlds import PARAMETERS, Mechanism
+from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
+from hanzo_twin.errors import InvalidInputError, UnsupportedError
+from hanzo_twin.scene.model import Scene
+
+__all__ = ["KinematicEngine"]
+
+_JOINT_KINDS = ("fixed", "revolute", "prismatic")
+
+
+class KinematicEngine:
+    """Every joint follows its drive on an inertia of its own; see `worlds` for the law. Shapes are ignored."""
+
+    def capabilities(self) -> EngineCapabilities:
+        return EngineCapabilities(
+            name=ENGINE,
+            version=VERSION,
+            max_step_hz=100_000,
+            parallel_envs=65_536,
+            exact_restore="bit_exact",
+            deterministic=True,
+            contacts=False,
+            dynamics=False,
+            joint_kinds=_JOINT_KINDS,
+            geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
+            parameters=PARAMETERS,
+            licence="Apache-2.0",
+        )
+
+    def load_scene(self, scene: Scene, config: EngineConfig) -> KinematicSimulation:
+        return KinematicSimulation(_mechanism(scene), config)
+
+    def load_batch(
+        self, scene: Scene, config: EngineConfig, num_envs: int, *, threads: int | None = None
+    ) -> KinematicBatch:
+        if num_envs < 1 or (threads is not None and threads < 1):
+            raise InvalidInputError(
+                f"A batch cannot have {num_envs} envs on {threads} threads.", hint="Allowed: at least one of each."
+            )
+        return KinematicBatch(_mechanism(scene), config, num_envs)
+
+
+def _mechanism(scene: Scene) -> Mechanism:
+    articulated = {path for articulation in scene.articulations.values() for path in articulation.joints}
+    for joint in scene.joints.values():
+        if joint.kind not in _JOINT_KINDS or joint.closes_loop:
+            what = "a joint that closes a loop" if joint.closes_loop else f"{joint.kind} joints"
+            raise UnsupportedError(
+                f"Engine '{ENGINE}' does not support {what}: '{joint.path}'.",
+                hint=f"It supports: {', '.join(_JOINT_KINDS)}. Use an engine with dynamics.",
+            )
+        if joint.kind != "fixed" and joint.path not in articulated:
+            raise UnsupportedError(
+                f"Engine '{ENGINE}' moves joints of articulations only, and '{joint.path}' is in none.",
+                hint="Put an ArticulationRootAPI above it, or use an engine with dynamics.",
+            )
+    return Mechanism.of(scene)

@@ -1,0 +1,237 @@
+"""One world of the kinematic engine: `Worlds` with one row."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import numpy as np
+
+from hanzo_twin.engines.kinematic.worlds import PARAMETERS, Mechanism, Worlds
+from hanzo_twin.engines.parameters import ParameterValues
+from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
+from hanzo_twin.engines.restore import check_native, check_neutral, check_parameters, pack_settings
+from hanzo_twin.engines.state import SimState
+from hanzo_twin.engines.vectors import checked_array, checked_quaternion
+from hanzo_twin.errors import CommandError, NotFoundError, SimulationError, StateError, UnsupportedError, nearest
+from hanzo_twin.scene.addresses import Address
+from hanzo_twin.scene.model import Scene
+from hanzo_twin.spatial import FloatArray
+
+ENGINE = "kinematic"
+VERSION = "1"
+
+
+class KinematicSimulation:
+    """A `Simulation`; ``native`` is its `Worlds`."""
+
+    engine = ENGINE
+
+    def __init__(self, mechanism: Mechanism, config: EngineConfig) -> None:
+        self.scene: Scene = mechanism.scene
+        self.config = config
+        self.parameters = ParameterValues(mechanism.scene, engine=ENGINE, supported=PARAMETERS)
+        self._mechanism = mechanism
+        self._worlds = Worlds(mechanism, 1)
+        self._rows = {path: row for row, path in enumerate(mechanism.scene.bodies)}
+        self._seconds = config.step_seconds / config.substeps
+        self._closed = False
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SimulationError(f"The simulation of engine '{ENGINE}' was closed.", hint="Load the scene again.")
+
+    @property
+    def time(self) -> float:
+        self._check_open()
+        return float(self._worlds.time[0])
+
+    @property
+    def native(self) -> Worlds:
+        self._check_open()
+        return self._worlds
+
+    def step(self, n: int = 1) -> None:
+        self._check_open()
+        self._worlds.advance(n * self.config.substeps, self._seconds)
+
+    def set_joint_command(self, articulation: str, command: JointCommand) -> None:
+        self._check_open()
+        columns = self._columns(articulation)
+        count = columns.stop - columns.start
+        held = (
+            ("positions", self._worlds.targets),
+            ("velocities", self._worlds.target_velocities),
+            ("efforts", self._worlds.efforts),
+        )
+        for name, _ in held:
+            values = getattr(command, name)
+            if values is not None and len(values) != count:
+                order = ", ".join(joint.path for joint in self._mechanism.joints[columns])
+                raise CommandError(
+                    f"JointCommand.{name} has {len(values)} values, articulation '{articulation}' has {count} joints.",
+                    hint=f"Their order is: {order}.",
+                )
+        for name, array in held:
+            values = getattr(command, name)
+            if values is not None:
+                array[0, columns] = values
+
+    def _columns(self, articulation: str) -> slice:
+        return self._mechanism.columns[self.scene.articulation(articulation).path]
+
+    def set_applied_wrench(self, body: str, force: FloatArray, torque: FloatArray) -> None:
+        self._check_open()
+        self._row(body)
+        raise UnsupportedError(
+            f"Engine '{ENGINE}' has no forces, so nothing can push '{body}'.", hint="Use an engine with dynamics."
+        )
+
+    def _row(self, body: str) -> int:
+        row = self._rows.get(body)
+        if row is None:
+            raise NotFoundError(f"The scene has no body '{body}'.", hint=nearest(body, self._rows))
+        return row
+
+    def get_observation(self, path: str) -> Observation:
+        self._check_open()
+        worlds = self._worlds
+        if path in self._mechanism.columns:
+            columns = self._mechanism.columns[path]
+            arrays = {
+                "positions": worlds.positions[0, columns].copy(),
+                "velocities": worlds.velocities[0, columns].copy(),
+                "efforts": worlds.drive_efforts()[0, columns],
+            }
+        elif path in self._rows:
+            poses, twists = worlds.bodies()
+            pose, twist = poses[0, self._rows[path]], twists[0, self._rows[path]]
+            arrays = {
+                "position": pose[:3],
+                "orientation": pose[3:],
+                "linear_velocity": twist[:3],
+                "angular_velocity": twist[3:],
+            }
+        elif path in self.scene.sensors:
+            raise UnsupportedError(
+                f"Engine '{ENGINE}' does not simulate the {self.scene.sensors[path].kind} sensor '{path}'.",
+                hint="It observes articulations and bodies.",
+            )
+        else:
+            observable = [*self._mechanism.columns, *self._rows]
+            raise NotFoundError(f"There is nothing to observe at '{path}'.", hint=nearest(path, observable))
+        for array in arrays.values():
+            array.setflags(write=False)
+        return Observation(path=path, time=self.time, data=MappingProxyType(arrays))
+
+    def get_state(self) -> SimState:
+        self._check_open()
+        worlds = self._worlds
+        poses, twists = worlds.bodies()
+        return SimState(
+            engine=ENGINE,
+            engine_version=VERSION,
+            scene_fingerprint=self.scene.fingerprint,
+            time=self.time,
+            joint_positions=worlds.positions[0],
+            joint_velocities=worlds.velocities[0],
+            body_poses=poses[0],
+            body_velocities=twists[0],
+            command_positions=worlds.targets[0],
+            command_velocities=worlds.target_velocities[0],
+            command_efforts=worlds.efforts[0],
+            applied_wrenches=np.zeros((len(self._rows), 6)),
+            parameters=self.parameters.changed(),
+            native=pack_settings(self.config),
+        )
+
+    def check_state(self, state: SimState) -> ParameterValues:
+        """The parameters in ``state``; raises StateError where `set_state` would."""
+        check_neutral(state, self.scene, len(self._mechanism.joints))
+        if state.engine == ENGINE:
+            check_native(state, self.config, version=VERSION, size=0)
+        if state.applied_wrenches.any():
+            raise StateError(
+                f"The state has applied wrenches, and engine '{ENGINE}' has no forces.",
+                hint="Set them to zero before the state is taken.",
+            )
+        return check_parameters(state, self.parameters)
+
+    def set_state(self, state: SimState) -> None:
+        self._check_open()
+        values = self.check_state(state)
+        touched = sorted({*self.parameters, *values})
+        self.parameters = values
+        for address in touched:
+            self._write_parameter(Address.parse(address))
+        roots = list(self._mechanism.kinematics.roots)
+        worlds = self._worlds
+        worlds.time[0] = state.time
+        worlds.positions[0], worlds.velocities[0] = state.joint_positions, state.joint_velocities
+        worlds.targets[0], worlds.target_velocities[0] = state.command_positions, state.command_velocities
+        worlds.efforts[0] = state.command_efforts
+        worlds.root_poses[0], worlds.root_twists[0] = state.body_poses[roots], state.body_velocities[roots]
+
+    def get_parameter(self, address: str) -> float:
+        self._check_open()
+        return self.parameters.get(self.parameters.resolve(address))
+
+    def set_parameter(self, address: str, value: float) -> None:
+        self._check_open()
+        resolved = self.parameters.resolve(address)
+        self.parameters.check(resolved, value)
+        self.parameters.set(resolved, value)
+        self._write_parameter(resolved)
+
+    def _write_parameter(self, address: Address) -> None:
+        column = self.column(address)
+        self._worlds.parameters[address.attribute][0, column] = self.parameters.get(address)
+
+    def column(self, address: Address) -> int:
+        """The joint's place in joint arrays."""
+        return self._mechanism.joints.index(self.scene.joints[address.path])
+
+    def set_joint_state(self, articulation: str, positions: FloatArray, velocities: FloatArray) -> None:
+        self._check_open()
+        columns = self._columns(articulation)
+        shape = (columns.stop - columns.start,)
+        new_positions = checked_array("positions", positions, shape)
+        new_velocities = checked_array("velocities", velocities, shape)
+        self._worlds.positions[0, columns], self._worlds.velocities[0, columns] = new_positions, new_velocities
+
+    def set_body_state(
+        self,
+        body: str,
+        position: FloatArray,
+        orientation: FloatArray,
+        linear_velocity: FloatArray,
+        angular_velocity: FloatArray,
+    ) -> None:
+        self._check_open()
+        row = self._row(body)
+        roots = self._mechanism.kinematics.roots
+        if row not in roots:
+            raise CommandError(
+                f"Body '{body}' is held by a joint and cannot be placed.",
+                hint="Set the joints of its articulation instead.",
+            )
+        pose = [checked_array("position", position, (3,)), checked_quaternion(orientation)]
+        twist = [
+            checked_array("linear_velocity", linear_velocity, (3,)),
+            checked_array("angular_velocity", angular_velocity, (3,)),
+        ]
+        self._worlds.root_poses[0, roots.index(row)] = np.concatenate(pose)
+        self._worlds.root_twists[0, roots.index(row)] = np.concatenate(twist)
+
+    def fork(self) -> KinematicSimulation:
+        self._check_open()
+        twin = KinematicSimulation(self._mechanism, self.config)
+        twin.load_world(self._worlds, 0, self.parameters)
+        return twin
+
+    def load_world(self, worlds: Worlds, env: int, parameters: ParameterValues) -> None:
+        """Become world ``env`` of ``worlds``, whose parameters are ``parameters``."""
+        self._worlds.copy_env(0, worlds, env)
+        self.parameters = parameters.copy()
+
+    def close(self) -> None:
+        self._closed = True
