@@ -11,7 +11,7 @@ from hanzo_twin.errors import AddressError
 from hanzo_twin.scene.addresses import Address, describe
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import FloatArray
-from hanzo_twin.twin.recording import Interpolation
+from hanzo_twin.twin.recording import TIME_RESOLUTION_S, Interpolation
 
 CHANNELS = ("targetPosition", "targetVelocity", "effort")
 
@@ -58,7 +58,7 @@ class InputTrack:
         if self.interpolation == "linear":
             joined: FloatArray = np.interp(times, known, values, left=np.nan)
             return joined
-        index = np.searchsorted(known, times + 1e-9, side="right") - 1
+        index = np.searchsorted(known, times + TIME_RESOLUTION_S, side="right") - 1
         held: FloatArray = np.where(index >= 0, values[np.clip(index, 0, None)], np.nan)
         return held
 

@@ -14,6 +14,9 @@ from hanzo_twin.spatial import FloatArray
 
 Interpolation = Literal["hold", "linear"]
 
+TIME_RESOLUTION_S = 1e-6
+"""Times closer than this are the same: seconds since 1970 as a double are exact to 2.4e-7 s."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Track:
@@ -51,7 +54,7 @@ class Track:
         """Values at ``times`` (any shape); before the first and after the last sample the nearest one holds."""
         if self.interpolation == "linear":
             return np.interp(times, self.times, self.values)
-        index = np.searchsorted(self.times, times + 1e-9, side="right") - 1
+        index = np.searchsorted(self.times, times + TIME_RESOLUTION_S, side="right") - 1
         held: FloatArray = self.values[np.clip(index, 0, len(self.times) - 1)]
         return held
 

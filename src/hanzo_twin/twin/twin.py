@@ -15,7 +15,7 @@ from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import FloatArray
 from hanzo_twin.twin.inputs import InputSchedule, changes
 from hanzo_twin.twin.probe import Probe
-from hanzo_twin.twin.recording import Interpolation
+from hanzo_twin.twin.recording import TIME_RESOLUTION_S, Interpolation
 from hanzo_twin.twin.state import Origin, TwinState
 
 _COMMAND_FIELDS = {"targetPosition": "positions", "targetVelocity": "velocities", "effort": "efforts"}
@@ -94,7 +94,7 @@ class Twin:
         Returns the probed values before the first step and after each one; without a probe, times only.
         """
         step = self.simulation.config.step_seconds
-        count = max(0, math.floor((time - self.time) / step + 1e-6))
+        count = max(0, math.floor((time - self.time + TIME_RESOLUTION_S) / step))
         times: FloatArray = self.time + step * np.arange(count + 1, dtype=np.float64)
         rows = self.inputs.commands(times[:-1])
         self.inputs.prune(self.time)
