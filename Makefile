@@ -1,0 +1,64 @@
+# The front door. Everything lives in .venv beside this file; nothing needs root, Docker or a running server.
+# The folder may have spaces in its name: only relative paths are used here.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup lock check test demo bench docs
+
+UV_VERSION := 0.13.8
+BIN := .venv/bin
+# Options for the program behind a verb, such as: make demo ARGS="--exit --json"
+ARGS ?=
+
+help:  ## Show the verbs.
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
+
+setup: .venv/.installed  ## Make .venv with everything that running and developing need.
+
+.venv/.python:
+	@for python in "$${PYTHON:-python3.11}" python3.12 python3.13 python3; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found="$$python"; break; fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+	  echo "Python 3.11 or newer is needed and was not found. On Debian or Ubuntu: apt-get install python3 python3-venv" >&2; \
+	  echo "Or name one: make setup PYTHON=/path/to/python3.11" >&2; exit 1; \
+	fi; \
+	if ! "$$found" -c 'import venv, ensurepip' 2>/dev/null; then \
+	  echo "$$found has no venv module. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; \
+	fi; \
+	"$$found" -m venv .venv; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"; \
+	touch $@
+
+.venv/.locked: requirements.lock .venv/.python
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/.installed: pyproject.toml .venv/.locked
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock: .venv/.python  ## Resolve pyproject.toml anew into requirements.lock.
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --upgrade --quiet \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
+
+check: setup  ## Formatting, lint, types and the direction of imports.
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+test: setup  ## What check does, then all tests; pytest's summary comes last. ARGS are pytest's.
+	@status=0; $(MAKE) --no-print-directory check || status=$$?; $(BIN)/pytest $(ARGS) || status=$$?; exit $$status
+
+demo: setup  ## A machine, its twin, drift and recalibration, live. ARGS="--exit --json" runs it unattended.
+	@$(BIN)/hanzo-twin demo $(ARGS)
+
+bench: setup  ## Run benchmarks/ and write the tables of docs/benchmarks.md. ARGS name single ones.
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+docs: setup  ## Make the reference pages anew and build the site into build/docs.
+	@$(BIN)/python -m hanzo_twin.definition.reference docs/definition.md
+	@$(BIN)/mkdocs build --strict --quiet
+	@echo "build/docs/index.html"
