@@ -1,0 +1,1 @@
+"""The MQTT connection that the MQTT source and the MQTT sink share."""

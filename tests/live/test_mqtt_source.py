@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hanzo_twin.broker import LocalBroker
+from hanzo_twin.sync.port import LinkLimits
+from tests.live.conftest import MakeBroker
+from tests.live.mqtt_peer import Cable, publish, running, source_config
+
+pytestmark = pytest.mark.live
+
+
+def numbered(first: int, last: int) -> list[bytes]:
+    return [b"%d" % number for number in range(first, last)]
+
+
+@pytest.mark.parametrize("qos", [0, 1, 2])
+async def test_messages_arrive_in_order_with_their_topic(make_mosquitto: MakeBroker, qos: int) -> None:
+    broker = make_mosquitto()
+    async with running(source_config(broker.url, qos=qos)) as source:
+        await source.connected()
+        await publish(broker.url, "arm/a", numbered(0, 50), qos=qos)
+        messages = await source.receive(50)
+    assert source.payloads() == numbered(0, 50)
+    assert {message.channel for message in messages} == {"arm/a"}
+    assert all((message.token is None) == (qos == 0) for message in messages)
+    assert source.source.status().messages == 50
+
+
+async def test_wildcards_and_several_topics(make_mosquitto: MakeBroker) -> None:
+    broker = make_mosquitto()
+    async with running(source_config(broker.url, ["cell/+/arm", "hall/#"])) as source:
+        await source.connected()
+        for topic in ("cell/1/arm", "cell/1/leg", "hall", "hall/x/y", "other"):
+            await publish(broker.url, topic, [topic.encode()])
+        await publish(broker.url, "hall/end", [b"end"])
+        await source.until(lambda: b"end" in source.payloads())
+    assert source.payloads() == [b"cell/1/arm", b"hall", b"hall/x/y", b"end"]
+
+
+async def test_binary_and_empty_payloads_pass_through(make_mosquitto: MakeBroker) -> None:
+    broker = make_mosquitto()
+    blobs = [b"", bytes(range(256)), b"\xff\xfe{not json", b"x" * 200_000]
+    async with running(source_config(broker.url)) as source:
+        await source.connected()
+        await publish(broker.url, "arm/a", blobs)
+        await source.receive(len(blobs))
+    assert source.payloads() == blobs
+
+
+async def test_an_oversized_payload_is_refused_counted_and_not_delivered_again(make_mosquitto: MakeBroker) -> None:
+    broker = make_mosquitto()
+    async with running(source_config(broker.url)) as source:
+        await source.connected()
+        await publish(broker.url, "arm/a", [b"x" * (256 * 1024 + 1), b"small"])
+        source.source.acknowledge(await source.receive(1))
+        status = source.source.status()
+    assert source.payloads() == [b"small"]
+    assert status.dropped == 1
+    assert status.last_error == "A message of 262145 bytes on 'arm/a' was refused; at most 262144 are allowed."
+    async with running(source_config(broker.url)) as again:
+        await again.connected()
+        await publish(broker.url, "arm/a", [b"later"])
+        await again.receive(1)
+    assert again.payloads() == [b"later"]
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+async def test_only_what_was_acknowledged_is_forgotten(make_mosquitto: MakeBroker, qos: int) -> None:
+    broker = make_mosquitto()
+    config = source_config(broker.url, qos=qos)
+    async with running(config) as first:
+        await first.connected()
+        await publish(broker.url, "arm/a", numbered(0, 20), qos=qos)
+        first.source.acknowledge((await first.receive(20))[:12])
+    async with running(config) as second:
+        await second.receive(8)
+        await publish(broker.url, "arm/a", [b"last"], qos=qos)
+        await second.until(lambda: b"last" in second.payloads())
+    assert second.payloads() == [*numbered(12, 20), b"last"]
+
+
+async def test_what_came_on_an_old_connection_is_not_acknowledged_on_a_new_one(make_mosquitto: MakeBroker) -> None:
+    broker = make_mosquitto()
+    async with Cable(broker.url) as cable:
+        async with running(source_config(cable.url)) as source:
+            await source.connected()
+            await publish(broker.url, "arm/a", numbered(0, 5))
+            stale = list(await source.receive(5))
+            cable.cut()
+            await source.receive(10)
+            source.source.acknowledge(stale)
+            assert source.source.status().reconnects == 1
+            assert source.source.status().last_error == (
+                f"The broker {cable.url} was lost: the connection ended unexpectedly."
+            )
+        async with running(source_config(cable.url)) as again:
+            await again.receive(5)
+            again.source.acknowledge(again.messages)
+        async with running(source_config(cable.url)) as empty:
+            await empty.connected()
+            await publish(broker.url, "arm/a", [b"end"])
+            await empty.receive(1)
+    assert again.payloads() == numbered(0, 5)
+    assert empty.payloads() == [b"end"]
+
+
+async def test_a_consumer_that_is_killed_before_it_acknowledged_loses_nothing(make_mosquitto: MakeBroker) -> None:
+    broker = make_mosquitto()
+    consumer = subprocess.Popen(
+        (sys.executable, str(Path(__file__).with_name("mqtt_consumer.py")), broker.url, "60"),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert consumer.stdout is not None
+    try:
+        assert await asyncio.to_thread(consumer.stdout.readline) == "connected\n"
+        publishing = asyncio.create_task(publish(broker.url, "arm/a", numbered(0, 100)))
+        acknowledged = await asyncio.to_thread(consumer.stdout.readline)
+    finally:
+        consumer.kill()
+        consumer.wait()
+        consumer.stdout.close()
+    await publishing
+    assert acknowledged == "acknowledged 60\n"
+    async with running(source_config(broker.url), identity="consumer") as survivor:
+        await survivor.until(lambda: b"99" in survivor.payloads())
+    assert survivor.payloads() == numbered(60, 100)
+
+
+async def test_a_broker_that_is_killed_and_comes_back_loses_nothing(make_mosquitto: MakeBroker) -> None:
+    broker = make_mosquitto(durable=True)
+    async with running(source_config(broker.url)) as source:
+        await source.connected()
+        await publish(broker.url, "arm/a", numbered(0, 50))
+        source.source.acknowledge(await source.receive(50))
+        await asyncio.sleep(1.2)  # mosquitto saves its sessions once a second
+        broker.kill()
+        await source.until(lambda: source.source.status().state == "reconnecting")
+        assert "was lost" in source.source.status().last_error
+        broker.start()
+        await publish(broker.url, "arm/a", numbered(50, 100))
+        await source.until(lambda: b"99" in source.payloads())
+        await source.connected()
+        assert source.source.status().reconnects == 1
+    assert sorted(set(source.payloads()), key=int) == numbered(0, 100)
+    assert source.states == ["connected", "reconnecting", "connected"] or source.states[0] == "connecting"
+
+
+async def test_what_was_published_while_the_twin_was_away_is_delivered(make_mosquitto: MakeBroker) -> None:
+    broker = make_mosquitto()
+    config = source_config(broker.url)
+    async with running(config) as source:
+        await source.connected()
+    await publish(broker.url, "arm/a", numbered(0, 30))
+    async with running(config) as source:
+        await source.receive(30)
+    assert source.payloads() == numbered(0, 30)
+
+
+async def test_flow_control_bounds_what_is_buffered(make_mosquitto: MakeBroker) -> None:
+    broker = make_mosquitto()
+    limits = LinkLimits(buffer_size=10, reconnect_backoff_ms=(50,))
+    async with running(source_config(broker.url), limits=limits) as source:
+        await source.connected()
+        await publish(broker.url, "arm/a", numbered(0, 200))
+        taken = []
+        while len(taken) < 200:
+            await source.inbox.wait()
+            batch = source.inbox.take()
+            assert len(batch) <= 10
+            taken += batch
+            source.source.acknowledge(batch)
+        assert source.source.status().dropped == 0
+    assert [message.payload for message in taken] == numbered(0, 200)
+
+
+async def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1_and_held_back_by_tcp(embedded: LocalBroker) -> None:
+    limits = LinkLimits(buffer_size=10, reconnect_backoff_ms=(50,))
+    async with running(source_config(embedded.url), limits=limits) as source:
+        await source.connected()
+        await publish(embedded.url, "arm/a", numbered(0, 300))
+        taken = []
+        async with asyncio.timeout(15):
+            while len(taken) < 300:
+                await source.inbox.wait()
+                batch = source.inbox.take()
+                assert len(batch) <= 10
+                taken += batch
+                source.source.acknowledge(batch)
+        status = source.source.status()
+    assert [message.payload for message in taken] == numbered(0, 300)
+    assert (status.dropped, status.reconnects, status.last_error) == (0, 0, "")
+
+
+async def test_qos_0_messages_that_find_the_inbox_full_push_out_the_oldest(make_mosquitto: MakeBroker) -> None:
+    broker = make_mosquitto()
+    async with running(source_config(broker.url, qos=0), limits=LinkLimits(buffer_size=5)) as source:
+        await source.connected()
+        await publish(broker.url, "arm/a", numbered(0, 20), qos=0)
+        async with asyncio.timeout(10):
+            while source.source.status().messages < 20:
+                await asyncio.sleep(0.01)
+        source.look()
+        assert source.source.status().dropped == 15
+    assert source.payloads() == numbered(15, 20)
