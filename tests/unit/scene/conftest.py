@@ -34,7 +34,8 @@ def inspect_usda(tmp_path: Path) -> Callable[[str], tuple[Scene, Found]]:
 
     def inspect(text: str) -> tuple[Scene, Found]:
         file = tmp_path / "scene.usda"
-        file.write_text(text if text.startswith("#usda") else HEADER + text)
+        # USD wants a line end after a property, also before a closing brace.
+        file.write_text((text if text.startswith("#usda") else HEADER + text).replace(" }", "\n}"))
         scene, diagnoses = inspect_scene(file)
         assert scene is not None, diagnoses
         return scene, by_code(diagnoses)

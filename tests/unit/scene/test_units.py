@@ -167,9 +167,11 @@ def differences(a: Any, b: Any, where: str = "") -> list[str]:
         return [] if max(abs(turned), moved) < 1e-9 else [where]
     if is_dataclass(a):
         return [
-            line for item in fields(a) for line in differences(getattr(a, item.name), getattr(b, item.name), f"{where}.{item.name}")
+            line
+            for item in fields(a)
+            for line in differences(getattr(a, item.name), getattr(b, item.name), f"{where}.{item.name}")
         ]
-    if isinstance(a, tuple) and not isinstance(a, str):
+    if isinstance(a, tuple):
         if len(a) != len(b):
             return [where]
         return [line for i, (x, y) in enumerate(zip(a, b, strict=True)) for line in differences(x, y, f"{where}[{i}]")]
@@ -186,7 +188,9 @@ def test_units_and_up_axis_do_not_change_the_scene(inspect_usda: Any, meters: fl
     found, _ = inspect_usda(text(meters=meters, kilograms=kilograms, up=up))
     assert not [code for code in clean if code not in ("no-collider",)]
     assert found.gravity == pytest.approx(expected.gravity, abs=1e-9)
-    frame = expected.bodies["/World/robot/arm"].pose_world_body.inverse() @ found.bodies["/World/robot/arm"].pose_world_body
+    frame = (
+        expected.bodies["/World/robot/arm"].pose_world_body.inverse() @ found.bodies["/World/robot/arm"].pose_world_body
+    )
     turn = Pose.of((0, 0, 0), (0.5**0.5, 0.5**0.5, 0, 0)) if up == "Y" else Pose.identity()
     assert not differences(frame, turn, "a body keeps its own axes; the world turns about it")
     for kind in ("articulations", "materials", "filtered_pairs"):

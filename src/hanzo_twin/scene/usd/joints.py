@@ -84,7 +84,7 @@ class JointReader:
         if kind in ("revolute", "prismatic"):
             joint = self._single(prim, description, joint)
         elif kind == "d6":
-            joint = replace(joint, free_axes=self._free_axes(description))
+            joint = replace(joint, free_axes=self._free_axes(prim, description))
         elif kind == "spherical" and description.limit.enabled:
             self._findings.warning(
                 "limit-lost", path, "The cone limit of a spherical joint is not kept.", "Use a D6 joint with limits."
@@ -215,32 +215,39 @@ class JointReader:
                 return Mimic(joint=str(leader.GetTargets()[0]), multiplier=-gearing, offset=-offset * per)
         return None
 
-    def _free_axes(self, description: Any) -> tuple[Axis, ...]:
-        limits = {str(entry.first).rpartition(".")[2]: entry.second for entry in description.jointLimits}
+    def _free_axes(self, prim: Usd.Prim, description: Any) -> tuple[Axis, ...]:
         drives = {str(entry.first).rpartition(".")[2]: entry.second for entry in description.jointDrives}
         axes: list[Axis] = []
         for rotation in (False, True):
+            per = _DEGREES if rotation else self._units.length
+            effort = self._units.mass * self._units.length * (self._units.length if rotation else 1.0)
             for letter in "XYZ":
-                name = ("Rot" if rotation else "Trans") + letter
-                limit = limits.get(name)
-                per = _DEGREES if rotation else self._units.length
-                lower, upper = -math.inf, math.inf
-                if limit is not None and limit.enabled:
-                    if limit.lower > limit.upper:
-                        continue
-                    lower, upper = bounded(decimal(limit.lower)) * per, bounded(decimal(limit.upper)) * per
-                effort = self._units.mass * self._units.length * (self._units.length if rotation else 1.0)
-                drive = drives.get(name)
+                name = ("rot" if rotation else "trans") + letter
+                lower, upper = _axis_limits(prim, name)
+                if lower > upper:
+                    continue
+                drive = drives.get(name[0].upper() + name[1:])
                 axes.append(
                     Axis(
                         name=letter.lower(),  # type: ignore[arg-type]
                         rotation=rotation,
-                        lower=lower,
-                        upper=upper,
+                        lower=bounded(lower) * per,
+                        upper=bounded(upper) * per,
                         drive=_drive(drive, per, effort, rotation) if drive is not None else None,
                     )
                 )
         return tuple(axes)
+
+
+def _axis_limits(prim: Usd.Prim, name: str) -> tuple[float, float]:
+    """Limits of one axis of a generic joint, lower above upper for a locked one.
+
+    Read here, because UsdPhysics' parser takes the lock (inf, -inf) for no limit.
+    """
+    if not prim.HasAPI(UsdPhysics.LimitAPI, name):
+        return -math.inf, math.inf
+    lower, upper = number(prim, f"limit:{name}:physics:low"), number(prim, f"limit:{name}:physics:high")
+    return (-math.inf if lower is None else lower), (math.inf if upper is None else upper)
 
 
 def _first(*values: float | None) -> float | None:

@@ -40,7 +40,9 @@ def open_stage(path: Path, findings: Findings) -> Usd.Stage:
             return Usd.Stage.Open(str(path), Usd.Stage.LoadAll)
         except Tf.ErrorException as failure:
             raise Refusal(
-                "not-usd", f"USD cannot read it: {reason(failure)}", "Check the file with an editor or `usdchecker`."
+                "not-usd",
+                f"USD cannot read it: {reason(failure)}",
+                "Correct the file at that place, or export it again.",
             ) from None
 
 

@@ -172,8 +172,6 @@ class Placements:
             raise Refusal("not-finite", "Its transform has numbers that are not finite.", "Author finite numbers.")
         axes = matrix[:3, :3].T
         scale = np.linalg.norm(axes, axis=0)
-        # Single-precision quaternions are not quite unit, which USD turns into a scale of 1 ± 1e-7.
-        scale = np.where(np.abs(scale - 1.0) < 1e-6, 1.0, scale)
         if scale.min() < 1e-12:
             raise Refusal("degenerate-scale", f"Its scale is {triple(scale)}.", "Author a scale that is not zero.")
         rotation = axes / scale
@@ -191,4 +189,7 @@ class Placements:
         rows = Gf.Matrix3d(*rotation.T.ravel().tolist()).GetOrthonormalized()
         quat = Gf.Matrix4d(rows, Gf.Vec3d(0)).ExtractRotationQuat()
         pose = make_pose(matrix[3, :3] * self._units.length, quaternion(quat))
+        # Scales are authored in single precision, and quaternions that are not quite unit scale by 1 ± 1e-7.
+        scale = np.array([decimal(factor) for factor in scale])
+        scale = np.where(np.abs(scale - 1.0) < 1e-6, 1.0, scale)
         return Placement(pose=pose, scale=scale, matrix=axes * self._units.length)
