@@ -213,7 +213,7 @@ def _run(spec: RuntimeSpec, files: RuntimeFiles) -> int:
         write_atomically(files.process, own_record().model_dump_json().encode())
         asyncio.run(_main(spec, files))
     except Exception as trouble:  # noqa: BLE001  the boundary of the process: whatever ends it is reported to the launcher
-        error = trouble if isinstance(trouble, HanzoTwinError) else _unexpected(trouble)
+        error = trouble if isinstance(trouble, HanzoTwinError) else _unexpected(trouble, spec)
         log.error("The runtime of twin '%s' ends: %s", spec.name, error)
         with contextlib.suppress(StoreUnavailableError):
             write_atomically(files.failure, Failure.of(error).model_dump_json().encode())
@@ -227,8 +227,19 @@ async def _main(spec: RuntimeSpec, files: RuntimeFiles) -> None:
     await RuntimeProcess(spec, files).run()
 
 
-def _unexpected(trouble: Exception) -> HanzoTwinError:
+def _unexpected(trouble: Exception, spec: RuntimeSpec) -> HanzoTwinError:
     log.error("Unexpected", exc_info=trouble)
+    if spec.memory_bytes is not None and (isinstance(trouble, MemoryError) or _data_bytes() > 0.8 * spec.memory_bytes):
+        return HanzoTwinError(
+            f"Twin '{spec.name}' needs more memory than the {spec.memory_bytes >> 20} MiB it may have: {trouble}.",
+            hint="Raise runtime.memory_mib, or make the scene smaller.",
+        )
     return HanzoTwinError(
         f"The runtime failed: {type(trouble).__name__}: {trouble}", hint="Its log, runtime.log, says where."
     )
+
+
+def _data_bytes() -> int:
+    """What counts towards RLIMIT_DATA: once the limit is near, threads and libraries fail in ways of their own."""
+    text = Path("/proc/self/status").read_text()
+    return int(text.partition("VmData:")[2].split()[0]) * 1024
