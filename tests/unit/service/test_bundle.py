@@ -191,5 +191,5 @@ def test_root_that_is_missing_or_ambiguous_is_explained() -> None:
     assert caught.value.hint.startswith("Did you mean 'arm.usda'?")
     with pytest.raises(InvalidInputError, match=r"2 files that could be the scene: a.usda, b.urdf"):
         choose_root(["a.usda", "b.urdf"], None)
-    with pytest.raises(InvalidInputError, match="no scene file; it has readme.txt"):
+    with pytest.raises(InvalidInputError, match=r"no scene file; it has readme\.txt"):
         choose_root(["readme.txt"], None)
