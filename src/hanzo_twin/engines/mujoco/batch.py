@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -57,6 +58,11 @@ class MujocoBatch:
         self._effort_columns = np.arange(model.nv)[self._layout.velocities] + model.nu
         self._closed = False
         self._read_gains(range(num_envs))
+
+    @property
+    def models(self) -> tuple[Any, ...]:
+        """MuJoCo's model of each env; envs with equal parameters share one."""
+        return tuple(self._models)
 
     @property
     def num_envs(self) -> int:

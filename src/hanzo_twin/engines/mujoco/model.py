@@ -6,8 +6,8 @@ Two choices keep the next state a function of positions, velocities, commands an
 
 * the constraint solver starts cold at each step (no warm start), so nothing hidden is carried over, and a world in a
   batch, whose hidden state MuJoCo's rollout does not give back, stays bit-equal to a world alone;
-* the optimizations that MuJoCo picks at compile time from particular values (frames that coincide, diagonal mass
-  matrices) are off, so that a changed parameter gives what a scene built with it gives.
+* mass matrices are never taken to be diagonal, as MuJoCo does for bodies whose centre of mass is their origin, so
+  that a changed parameter gives what a scene built with it gives.
 
 Contact friction is MuJoCo's: one coefficient (the dynamic one), the larger of the two materials, an elliptic cone.
 """
@@ -43,11 +43,9 @@ def build_model(scene: Scene, config: EngineConfig) -> Any:
     """
     spec = build_spec(scene, config)
     try:
-        model = spec.compile()
+        return spec.compile()
     except ValueError as refused:
         raise SceneError(f"Engine 'mujoco' cannot build the scene: {refused}") from refused
-    _forget_shortcuts(model)
-    return model
 
 
 def build_spec(scene: Scene, config: EngineConfig) -> Any:
@@ -262,10 +260,3 @@ def _add_filtered_pairs(spec: Any, scene: Scene) -> None:
                     hint="Filter the bodies, or give the shape a body of its own.",
                 )
         spec.add_exclude(bodyname1=owner[first], bodyname2=owner[second])
-
-
-def _forget_shortcuts(model: Any) -> None:
-    """Make MuJoCo compute the frames that coincide by chance of the numbers, see the module's docstring."""
-    moving = model.body_weldid > 0
-    model.body_sameframe[moving] = 0
-    model.geom_sameframe[moving[model.geom_bodyid]] = 0
