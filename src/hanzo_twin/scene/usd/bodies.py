@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
-from pxr import Usd, UsdPhysics
+from pxr import Usd, UsdPhysics, Vt
 
 from hanzo_twin.scene import mass as mass_of
 from hanzo_twin.scene.findings import Findings, Refusal
 from hanzo_twin.scene.mass import MassProperties
 from hanzo_twin.scene.model import Body, Material, Shape
-from hanzo_twin.scene.usd.values import Placements, Units, make_pose, number, quaternion, triple, vector
+from hanzo_twin.scene.usd.values import Placements, Units, make_pose, number, quaternion, triple, typed, vector
 from hanzo_twin.spatial import FloatArray, Pose, rotation_matrix
 
 WATER = 1000.0
@@ -56,7 +56,6 @@ class BodyReader:
         angular = self._units.direction(turn @ np.array(description.angularVelocity, dtype=np.float64))
         if not (np.isfinite(linear).all() and np.isfinite(angular).all()):
             raise Refusal("not-finite", "Its initial velocity is not finite.", "Author finite numbers.")
-        gravity = prim.GetAttribute("physxRigidBody:disableGravity")
         return Body(
             path=path,
             pose_world_body=self._units.world(frame.pose),
@@ -68,7 +67,7 @@ class BodyReader:
             linear_velocity=triple(linear * self._units.length),
             angular_velocity=triple(np.radians(angular)),
             kinematic=bool(description.kinematicBody),
-            gravity_enabled=not (gravity and gravity.Get()),
+            gravity_enabled=not typed(prim, "physxRigidBody:disableGravity", (bool, int), "true or false"),
             mass_source=source,
         )
 
@@ -155,11 +154,8 @@ class BodyReader:
         return (mass_of.combined(parts) if parts else None), source
 
     def _center(self, prim: Usd.Prim) -> FloatArray | None:
-        attribute = prim.GetAttribute("physics:centerOfMass")
-        if not attribute or not attribute.HasAuthoredValue():
-            return None
-        value = vector(attribute.Get())
-        if np.isneginf(value).any():
+        value = vector(prim, "physics:centerOfMass")
+        if value is None or np.isneginf(value).any():
             return None
         if not np.isfinite(value).all():
             raise Refusal("not-finite", f"Its centre of mass is {triple(value)}.", "Author finite numbers.")
@@ -168,20 +164,17 @@ class BodyReader:
     def _inertia(self, prim: Usd.Prim) -> FloatArray | None:
         """Inertia [3, 3] in the body frame as authored, kg·m²; None where it is not."""
         unit = self._units.mass * self._units.length**2
-        full = prim.GetAttribute("newton:inertia")
-        if full and full.HasAuthoredValue() and len(full.Get()) == 6:
-            xx, yy, zz, xy, xz, yz = (float(value) for value in full.Get())
+        full = typed(prim, "newton:inertia", Vt.DoubleArray, "six numbers")
+        if full is not None and len(full) == 6:
+            xx, yy, zz, xy, xz, yz = (float(value) for value in full)
             inertia = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
             return self._checked(inertia, np.linalg.eigvalsh(inertia) if np.isfinite(inertia).all() else inertia) * unit
-        attribute = prim.GetAttribute("physics:diagonalInertia")
-        if not attribute or not attribute.HasAuthoredValue():
+        moments = vector(prim, "physics:diagonalInertia")
+        if moments is None or not moments.any():
             return None
-        moments = vector(attribute.Get())
-        if not moments.any():
-            return None
-        axes_attribute = prim.GetAttribute("physics:principalAxes")
-        axes = quaternion(axes_attribute.Get()) if axes_attribute else np.zeros(4)
-        frame = make_pose(np.zeros(3), axes) if np.linalg.norm(axes) > 0.5 else Pose.identity()
+        axes = quaternion(prim, "physics:principalAxes")
+        turned = axes is not None and np.linalg.norm(axes) > 0.5
+        frame = make_pose(np.zeros(3), axes) if axes is not None and turned else Pose.identity()
         rotation = rotation_matrix(frame.orientation)
         return self._checked(rotation @ np.diag(moments) @ rotation.T, moments) * unit
 

@@ -55,11 +55,11 @@ def _over(stage: Usd.Stage, base: Path) -> Usd.Stage:
 
 
 def _add(stage: Usd.Stage, part: Reference, files: Files, findings: Findings) -> None:
-    if not Sdf.Path.IsValidPathString(part.path) or not Sdf.Path(part.path).IsAbsoluteRootOrPrimPath():
-        raise Refusal("bad-prim-path", f"'{part.path}' is no prim path.", "Write it like /World/arm.")
-    path = Sdf.Path(part.path)
-    if path == Sdf.Path.absoluteRootPath:
-        raise Refusal("bad-prim-path", "A part cannot stand at '/'.", "Write a path like /World/arm.")
+    path = Sdf.Path(part.path) if Sdf.Path.IsValidPathString(part.path) else Sdf.Path()
+    if not (path.IsAbsolutePath() and path.IsPrimPath()):
+        raise Refusal(
+            "bad-prim-path", f"'{part.path}' is no prim path that a part can stand at.", "Write it like /World/arm."
+        )
     file, _, target = part.ref.removesuffix(">").partition("<")
     asset = files.usd_of(files.resolve(file))
     if asset is None:

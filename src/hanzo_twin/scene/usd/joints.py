@@ -105,8 +105,9 @@ class JointReader:
 
     def _frame(self, prim: Usd.Prim, index: int, body: str) -> Pose:
         """The joint's frame on the body at one end (on our world when ``body`` is "")."""
-        position = vector(prim.GetAttribute(f"physics:localPos{index}").Get())
-        orientation = quaternion(prim.GetAttribute(f"physics:localRot{index}").Get())
+        position, orientation = vector(prim, f"physics:localPos{index}"), quaternion(prim, f"physics:localRot{index}")
+        position = np.zeros(3) if position is None else position
+        orientation = np.array([1.0, 0.0, 0.0, 0.0]) if orientation is None else orientation
         if np.linalg.norm(orientation) < 1e-9:
             raise Refusal("bad-quaternion", f"physics:localRot{index} is zero.", "Author a unit quaternion.")
         targets = prim.GetRelationship(f"physics:body{index}").GetTargets()

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from pxr import Usd, UsdGeom, UsdPhysics, UsdShade
+from pxr import Gf, Usd, UsdGeom, UsdPhysics, UsdShade, Vt
 
 from hanzo_twin.scene.findings import Findings, Refusal
 from hanzo_twin.scene.model import Box, Capsule, Cone, Cylinder, Geometry, Mesh, Plane, Shape, Sphere
-from hanzo_twin.scene.usd.values import Placement, Placements, Units, decimal, make_pose
+from hanzo_twin.scene.usd.values import Placement, Placements, Units, axis_of, decimal, make_pose, typed
 from hanzo_twin.spatial import (
     FloatArray,
     IntArray,
@@ -104,16 +104,16 @@ class ShapeReader:
         scale = placement.scale * self._units.length
         upright = _TO_AXIS["Z"]
         if prim.IsA(UsdGeom.Cube):
-            half = _positive(prim, "size", UsdGeom.Cube(prim).GetSizeAttr().Get()) / 2 * scale
+            half = _positive(prim, "size") / 2 * scale
             return Box(half_extents=(float(half[0]), float(half[1]), float(half[2]))), upright
         if prim.IsA(UsdGeom.Sphere):
             self._even(prim, scale, (0, 1, 2))
-            radius = _positive(prim, "radius", UsdGeom.Sphere(prim).GetRadiusAttr().Get())
+            radius = _positive(prim, "radius")
             return Sphere(radius=radius * float(scale.max())), upright
         if prim.IsA(UsdGeom.Mesh):
             return self._mesh(prim, placement), upright
         if prim.IsA(UsdGeom.Plane):
-            return Plane(), _TO_AXIS[str(UsdGeom.Plane(prim).GetAxisAttr().Get())]
+            return Plane(), _TO_AXIS[axis_of(prim)]
         return self._round(prim, scale)
 
     def _round(self, prim: Usd.Prim, scale: FloatArray) -> tuple[Geometry, FloatArray]:
@@ -124,21 +124,19 @@ class ShapeReader:
                 f"A shape on a prim of type '{prim.GetTypeName()}' is unknown.",
                 "Use a cube, sphere, capsule, cylinder, cone, plane or mesh.",
             )
-        axis = str(prim.GetAttribute("axis").Get())
+        axis = axis_of(prim)
         along = _AXIS_INDEX[axis]
         across = tuple(index for index in range(3) if index != along)
         self._even(prim, scale, across)
         widest = float(max(scale[index] for index in across))
         radius = self._radius(prim) * widest
-        half = _positive(prim, "height", prim.GetAttribute("height").Get(), zero=kind is Capsule) / 2
+        half = _positive(prim, "height", zero=kind is Capsule) / 2
         return kind(radius=radius, half_height=half * float(scale[along])), _TO_AXIS[axis]
 
     def _radius(self, prim: Usd.Prim) -> float:
         if prim.GetAttribute("radius"):
-            return _positive(prim, "radius", prim.GetAttribute("radius").Get())
-        radii = [
-            _positive(prim, name, prim.GetAttribute(name).Get(), zero=True) for name in ("radiusBottom", "radiusTop")
-        ]
+            return _positive(prim, "radius")
+        radii = [_positive(prim, name, zero=True) for name in ("radiusBottom", "radiusTop")]
         if radii[0] != radii[1]:
             self._findings.warning(
                 "shape-approximated",
@@ -160,9 +158,9 @@ class ShapeReader:
             )
 
     def _mesh(self, prim: Usd.Prim, placement: Placement) -> Mesh:
-        mesh = UsdGeom.Mesh(prim)
-        points = mesh.GetPointsAttr().Get()
-        counts, indices = mesh.GetFaceVertexCountsAttr().Get(), mesh.GetFaceVertexIndicesAttr().Get()
+        points = typed(prim, "points", (Vt.Vec3fArray, Vt.Vec3dArray), "an array of points")
+        counts = typed(prim, "faceVertexCounts", Vt.IntArray, "an array of integers")
+        indices = typed(prim, "faceVertexIndices", Vt.IntArray, "an array of integers")
         if not points or not counts or not indices:
             raise Refusal("mesh-empty", "The mesh has no points or no faces.", "Author them, or remove the prim.")
         vertices = np.array(points, dtype=np.float64)
@@ -174,7 +172,7 @@ class ShapeReader:
             triangles = triangles[:, ::-1]
         approximation = "none"
         if prim.HasAPI(UsdPhysics.MeshCollisionAPI):
-            approximation = str(UsdPhysics.MeshCollisionAPI(prim).GetApproximationAttr().Get())
+            approximation = typed(prim, "physics:approximation", str, "a token") or "none"
         return Mesh(vertices=local, triangles=triangles, approximation=approximation)
 
 
@@ -206,8 +204,9 @@ def _triangles(counts: IntArray, indices: IntArray, points: int) -> IntArray:
     return np.concatenate(parts)
 
 
-def _positive(prim: Usd.Prim, name: str, value: object, *, zero: bool = False) -> float:
-    if not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+def _positive(prim: Usd.Prim, name: str, *, zero: bool = False) -> float:
+    value = typed(prim, name, (int, float), "a number")
+    if value is None or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
         raise Refusal(
             "bad-dimension", f"The {name} of its {prim.GetTypeName()} is {value}.", "Author a positive number."
         )
@@ -215,13 +214,12 @@ def _positive(prim: Usd.Prim, name: str, value: object, *, zero: bool = False) -
 
 
 def _color(prim: Usd.Prim) -> tuple[float, float, float, float] | None:
-    gprim = UsdGeom.Gprim(prim)
-    colors, opacities = gprim.GetDisplayColorAttr().Get(), gprim.GetDisplayOpacityAttr().Get()
-    color = colors[0] if colors else _diffuse(prim)
+    colors, opacities = (prim.GetAttribute(f"primvars:display{name}").Get() for name in ("Color", "Opacity"))
+    color = colors[0] if isinstance(colors, Vt.Vec3fArray) and colors else _diffuse(prim)
     if color is None or not all(math.isfinite(part) for part in color):
         return None
-    opacity = decimal(opacities[0]) if opacities and math.isfinite(opacities[0]) else 1.0
-    return decimal(color[0]), decimal(color[1]), decimal(color[2]), opacity
+    opacity = decimal(opacities[0]) if isinstance(opacities, Vt.FloatArray) and opacities else 1.0
+    return decimal(color[0]), decimal(color[1]), decimal(color[2]), opacity if math.isfinite(opacity) else 1.0
 
 
 def _diffuse(prim: Usd.Prim) -> Any:
@@ -230,8 +228,9 @@ def _diffuse(prim: Usd.Prim) -> Any:
         return None
     surface = material.ComputeSurfaceSource()[0]
     source = surface.GetInput("diffuseColor") if surface else None
-    values = source.GetValueProducingAttributes() if source else []
-    return values[0].Get() if values and values[0].GetTypeName().cppTypeName == "GfVec3f" else None
+    attributes = source.GetValueProducingAttributes() if source else []
+    value = attributes[0].Get() if attributes else None
+    return value if isinstance(value, Gf.Vec3f) else None
 
 
 def _semantic_label(prim: Usd.Prim) -> str:
@@ -240,7 +239,9 @@ def _semantic_label(prim: Usd.Prim) -> str:
             name, value = attribute.GetName(), None
             if name.startswith("semantics:labels:") or name.endswith(":params:semanticData"):
                 value = attribute.Get()
-            if value:
-                return str(value if isinstance(value, str) else value[0])
+            if isinstance(value, Vt.TokenArray) and value:
+                return str(value[0])
+            if isinstance(value, str) and value:
+                return value
         prim = prim.GetParent()
     return ""

@@ -18,10 +18,20 @@ _MISSING = re.compile(r"Could not open asset @(?P<asset>[^@]*)@")
 
 @contextmanager
 def trapped(findings: Findings, path: str) -> Iterator[None]:
-    """Collect what USD complains of inside as ``usd-warning`` diagnoses about ``path``; nothing is printed."""
+    """Collect what USD complains of inside as diagnoses about ``path``; nothing is printed.
+
+    Raises:
+        Refusal: USD raised an error.
+    """
     with Tf.DiagnosticTrap() as trap:
         try:
             yield
+        except Tf.ErrorException as failure:
+            raise Refusal(
+                "not-usd",
+                f"USD cannot read it: {_reason(failure)}",
+                "Correct the file at that place, or export it again.",
+            ) from None
         finally:
             complaints = [*trap.GetErrors(), *trap.GetWarnings()]
             trap.Clear()
@@ -36,17 +46,10 @@ def open_stage(path: Path, findings: Findings) -> Usd.Stage:
         Refusal: USD cannot read it; the message has USD's reason, with line and column where it gives them.
     """
     with trapped(findings, str(path)):
-        try:
-            return Usd.Stage.Open(str(path), Usd.Stage.LoadAll)
-        except Tf.ErrorException as failure:
-            raise Refusal(
-                "not-usd",
-                f"USD cannot read it: {reason(failure)}",
-                "Correct the file at that place, or export it again.",
-            ) from None
+        return Usd.Stage.Open(str(path), Usd.Stage.LoadAll)
 
 
-def reason(failure: Tf.ErrorException) -> str:
+def _reason(failure: Tf.ErrorException) -> str:
     """The useful part of a USD error: ``file:line:column: what``, or its last words."""
     text = str(failure)
     located = _LOCATION.search(text.split("\n\tError in", 2)[1] if text.count("\n\tError in") else text)

@@ -8,11 +8,11 @@ from collections.abc import Collection
 from typing import Any, get_args
 
 import numpy as np
-from pxr import Usd, UsdGeom, UsdLux, UsdPhysics
+from pxr import Gf, Usd, UsdLux, UsdPhysics
 
 from hanzo_twin.scene.findings import Findings, Refusal
 from hanzo_twin.scene.model import Camera, Light, Material, Sensor, SensorKind
-from hanzo_twin.scene.usd.values import Placements, Units, Vector, decimal, number, triple, vector
+from hanzo_twin.scene.usd.values import Placements, Units, Vector, decimal, number, triple, typed, vector
 from hanzo_twin.spatial import Pose
 
 SENSOR_ATTRIBUTE = "hanzo:sensor"
@@ -31,6 +31,7 @@ _LIGHTS = {
     "disk": UsdLux.DiskLight,
     "dome": UsdLux.DomeLight,
 }
+_BRIGHTNESS = ("intensity", "exposure")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_:]*$")
 _FOREIGN = ("urdf:", "mjc:", "newton:", "physx", "physics:", "hanzo:", "semantic", "primvars:", "omni:", "ui:")
 
@@ -46,9 +47,8 @@ class SurroundingsReader:
 
     def camera(self, prim: Usd.Prim) -> Camera:
         """Raises Refusal for optics that make no picture."""
-        camera = UsdGeom.Camera(prim)
-        aperture, focal = camera.GetVerticalApertureAttr().Get(), camera.GetFocalLengthAttr().Get()
-        near, far = camera.GetClippingRangeAttr().Get()
+        aperture, focal = (typed(prim, name, (int, float), "a number") for name in ("verticalAperture", "focalLength"))
+        near, far = typed(prim, "clippingRange", Gf.Vec2f, "two numbers")
         if not (aperture > 0 and focal > 0 and math.isfinite(aperture + focal) and 0 < near < far):
             raise Refusal(
                 "bad-camera",
@@ -72,17 +72,17 @@ class SurroundingsReader:
         path = str(prim.GetPath())
         for kind, schema in _LIGHTS.items():
             if prim.IsA(schema):
-                light = UsdLux.LightAPI(prim)
-                intensity = light.GetIntensityAttr().Get() * 2.0 ** light.GetExposureAttr().Get()
-                color = light.GetColorAttr().Get()
-                if not math.isfinite(intensity) or not np.isfinite(np.array(color)).all():
+                brightness, stops = (typed(prim, f"inputs:{name}", float, "a number") for name in _BRIGHTNESS)
+                color = vector(prim, "inputs:color")
+                color = np.ones(3) if color is None else color
+                if not (math.isfinite(brightness) and abs(stops) < 100 and np.isfinite(color).all()):
                     raise Refusal("not-finite", "Its intensity or colour is not finite.", "Author finite numbers.")
                 return Light(
                     path=path,
                     kind=kind,  # type: ignore[arg-type]
                     pose_world_light=self._units.world(self._placements.of(prim).pose),
-                    intensity=decimal(intensity),
-                    color=triple(vector(color)),
+                    intensity=decimal(brightness * 2.0**stops),
+                    color=triple(color),
                 )
         self._findings.warning("light-lost", path, f"A light of type '{prim.GetTypeName()}' is left out.")
         return None

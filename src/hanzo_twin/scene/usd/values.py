@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pxr import Gf, Sdf, Usd, UsdGeom, UsdPhysics
@@ -50,22 +51,56 @@ def bounded(value: float) -> float:
     return math.copysign(math.inf, value) if abs(value) >= LARGEST else value
 
 
-def vector(value: Gf.Vec3f | Gf.Vec3d) -> FloatArray:
-    """A USD vector [3]; single precision is read as the decimals it was written as."""
-    if isinstance(value, Gf.Vec3f):
-        return np.array([decimal(component) for component in value])
-    return np.array([float(component) for component in value])
+def typed(prim: Usd.Prim, name: str, kinds: type | tuple[type, ...], wanted: str) -> Any:
+    """Value of an attribute (its schema's default where none is authored), None where it has none.
+
+    Raises:
+        Refusal: it is of another type than ``kinds``: a file may give an attribute any type it likes.
+    """
+    attribute = prim.GetAttribute(name)
+    value = attribute.Get() if attribute else None
+    if value is not None and not isinstance(value, kinds):
+        raise Refusal(
+            "wrong-type", f"{name} must be {wanted}, it is of type '{attribute.GetTypeName()}'.", f"Author {wanted}."
+        )
+    return value
+
+
+def vector(prim: Usd.Prim, name: str) -> FloatArray | None:
+    """A vector [3], None where there is none; single precision is read as the decimals it was written as."""
+    value = typed(prim, name, (Gf.Vec3f, Gf.Vec3d, Gf.Vec3h), "three numbers")
+    if value is None:
+        return None
+    return np.array([component if isinstance(value, Gf.Vec3d) else decimal(component) for component in value])
+
+
+def quaternion(prim: Usd.Prim, name: str) -> FloatArray | None:
+    """A quaternion (w, x, y, z), not normalized; None where there is none."""
+    value = typed(prim, name, (Gf.Quatf, Gf.Quatd, Gf.Quath), "a quaternion")
+    return None if value is None else components(value)
+
+
+def components(value: Gf.Quatf | Gf.Quatd) -> FloatArray:
+    """A USD quaternion as (w, x, y, z)."""
+    imaginary = value.GetImaginary()
+    return np.array([value.GetReal(), imaginary[0], imaginary[1], imaginary[2]], dtype=np.float64)
+
+
+def axis_of(prim: Usd.Prim) -> str:
+    """The ``axis`` token of a gprim.
+
+    Raises:
+        Refusal: it is not X, Y or Z.
+    """
+    value = typed(prim, "axis", str, "X, Y or Z")
+    if value not in ("X", "Y", "Z"):
+        raise Refusal("wrong-type", f"axis is '{value}'.", "Author X, Y or Z.")
+    return str(value)
 
 
 def triple(values: FloatArray) -> Vector:
     """Three plain floats."""
     return float(values[0]), float(values[1]), float(values[2])
-
-
-def quaternion(value: Gf.Quatf | Gf.Quatd) -> FloatArray:
-    """A USD quaternion as (w, x, y, z), not normalized."""
-    imaginary = value.GetImaginary()
-    return np.array([value.GetReal(), imaginary[0], imaginary[1], imaginary[2]], dtype=np.float64)
 
 
 def make_pose(position: FloatArray, orientation: FloatArray) -> Pose:
@@ -188,7 +223,7 @@ class Placements:
             rotation = left @ np.diag([1.0, 1.0, np.linalg.det(left @ right)]) @ right
         rows = Gf.Matrix3d(*rotation.T.ravel().tolist()).GetOrthonormalized()
         quat = Gf.Matrix4d(rows, Gf.Vec3d(0)).ExtractRotationQuat()
-        pose = make_pose(matrix[3, :3] * self._units.length, quaternion(quat))
+        pose = make_pose(matrix[3, :3] * self._units.length, components(quat))
         # Scales are authored in single precision, and quaternions that are not quite unit scale by 1 ± 1e-7.
         scale = np.array([decimal(factor) for factor in scale])
         scale = np.where(np.abs(scale - 1.0) < 1e-6, 1.0, scale)

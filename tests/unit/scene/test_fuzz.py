@@ -1,0 +1,99 @@
+"""Whatever a file says, it ends in a `Scene` or in named diagnoses, never in another exception."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hanzo_twin.scene.load import inspect_scene
+
+ARM = (Path(__file__).parents[3] / "examples/arm/arm.usda").read_text()
+ROBOT = """<robot name="bot">
+<link name="base"><inertial><origin xyz="0 0 0.1" rpy="0.1 0 0"/><mass value="3"/>
+<inertia ixx="0.1" ixy="0" ixz="0" iyy="0.1" iyz="0" izz="0.1"/></inertial>
+<collision><geometry><cylinder radius="0.1" length="0.2"/></geometry></collision></link>
+<link name="arm"><inertial><mass value="1"/><inertia ixx="0.1" ixy="0" ixz="0" iyy="0.1" iyz="0" izz="0.1"/></inertial>
+<visual><geometry><box size="1 1 1"/></geometry><material name="red"><color rgba="1 0 0 1"/></material></visual></link>
+<link name="hand"><collision><geometry><mesh filename="hand.stl" scale="1 1 1"/></geometry></collision></link>
+<joint name="shoulder" type="revolute"><origin xyz="0 0 0.3" rpy="0 0.2 0"/><parent link="base"/><child link="arm"/>
+<axis xyz="0 1 0"/><limit lower="-1" upper="1" effort="10" velocity="2"/>
+<dynamics damping="0.1" friction="0.2"/></joint>
+<joint name="wrist" type="continuous"><parent link="arm"/><child link="hand"/><axis xyz="0 0 1"/>
+<mimic joint="shoulder" multiplier="2" offset="0.1"/></joint>
+</robot>
+"""
+BITS = st.sampled_from(
+    [
+        *("nan", "inf", "-inf", "-1", "0", "1e308", "1e-320", "99999999999999999999", "-", "true", "None"),
+        *("(", ")", "[", "]", "{", "}", '"', "<", ">", "/", "@", "\n", "\0", "é", "", " "),
+        *("World", "physics:", "</World/arm>", "base", "arm", "double", "string"),
+    ]
+)
+SUPPRESSED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@st.composite
+def mutations(draw: st.DrawFn, text: str) -> str:
+    """``text`` with one to three small pieces replaced: at any place, or a number, or a whole line."""
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(text) - 1))
+        kind = draw(st.sampled_from(["bit", "number", "line", "line twice"]))
+        if kind == "bit":
+            text = text[:start] + draw(BITS) + text[start + draw(st.integers(0, 6)) :]
+            continue
+        if kind == "number":
+            while start < len(text) and not text[start].isdigit():
+                start += 1
+            end = start
+            while end < len(text) and text[end] in "0123456789.":
+                end += 1
+            text = text[:start] + draw(BITS) + text[end:]
+            continue
+        begin, end = text.rfind("\n", 0, start) + 1, text.find("\n", start) + 1 or len(text)
+        text = text[:end] + (text[begin:end] if kind == "line twice" else "") + text[end:]
+        text = text if kind == "line twice" else text[:begin] + text[end:]
+        text = text or " "
+    return text
+
+
+def ends_well(content: bytes, suffix: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"scene{suffix}"
+        file.write_bytes(content)
+        scene, diagnoses = inspect_scene(file)
+    if scene is None:
+        assert any(diagnosis.severity == "error" for diagnosis in diagnoses)
+    else:
+        assert len(scene.fingerprint) == 64
+    for diagnosis in diagnoses:
+        assert diagnosis.message
+        assert diagnosis.path
+        assert "Traceback" not in diagnosis.message
+
+
+@settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=SUPPRESSED)
+@given(mutations(ARM))
+def test_mutations_of_usd(text: str) -> None:
+    ends_well(text.encode(), ".usda")
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=SUPPRESSED)
+@given(mutations(ROBOT))
+def test_mutations_of_urdf(text: str) -> None:
+    ends_well(text.encode(), ".urdf")
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.binary(min_size=1, max_size=200), st.sampled_from([".usd", ".usda", ".usdz", ".urdf"]))
+def test_any_bytes(content: bytes, suffix: str) -> None:
+    ends_well(content, suffix)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_torn_files(share: float) -> None:
+    ends_well(ARM[: int(len(ARM) * share)].encode(), ".usda")
+    ends_well(ROBOT[: int(len(ROBOT) * share)].encode(), ".urdf")
