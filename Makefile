@@ -44,10 +44,10 @@ lock: .venv/.python  ## Resolve pyproject.toml anew into requirements.lock.
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
 
 check: setup  ## Formatting, lint, types and the direction of imports.
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@status=0; \
+	for tool in "ruff format --check --quiet ." "ruff check --quiet ." mypy "lint-imports --no-logo"; do \
+	  echo "== $$tool"; $(BIN)/$$tool || status=1; \
+	done; exit $$status
 
 test: setup  ## What check does, then all tests; pytest's summary comes last. ARGS are pytest's.
 	@status=0; $(MAKE) --no-print-directory check || status=$$?; $(BIN)/pytest $(ARGS) || status=$$?; exit $$status
