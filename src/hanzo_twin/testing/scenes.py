@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
+from hanzo_twin.engines.forward_kinematics import ForwardKinematics, starting_roots
 from hanzo_twin.scene.model import (
     Articulation,
     Body,
@@ -238,7 +240,21 @@ def _articulated(
         joints=tuple(joint.path for joint in joints if joint.kind in ("revolute", "prismatic")),
         bodies=tuple(body.path for body in bodies if body.path.startswith(f"{path}/")),
     )
+    bodies = _placed(bodies, joints)
     return _scene(bodies, joints, static or {}, articulation=articulation, gravity=gravity)
+
+
+def _placed(bodies: list[Body], joints: list[Joint]) -> list[Body]:
+    """``bodies`` where the initial positions of ``joints`` put them."""
+    scene = Scene(bodies={body.path: body for body in bodies}, joints={joint.path: joint for joint in joints})
+    moving = [joint for joint in joints if joint.kind != "fixed"]
+    positions = np.array([[joint.initial_position for joint in moving]])
+    roots, twists = starting_roots(scene)
+    kinematics = ForwardKinematics(scene, [joint.path for joint in moving])
+    poses, _ = kinematics.place(positions, np.zeros_like(positions), roots[None], twists[None])
+    return [
+        replace(body, pose_world_body=Pose.of(pose[:3], pose[3:])) for body, pose in zip(bodies, poses[0], strict=True)
+    ]
 
 
 def _free(

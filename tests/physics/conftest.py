@@ -1,0 +1,16 @@
+"""The engines whose physics is checked: all that are installed and have dynamics."""
+
+from __future__ import annotations
+
+import pytest
+
+from hanzo_twin import plugins
+from hanzo_twin.engines.port import GROUP, Engine, load_engine
+
+
+@pytest.fixture(params=plugins.names(GROUP))
+def engine(request: pytest.FixtureRequest) -> Engine:
+    engine = load_engine(str(request.param))
+    if not engine.capabilities().dynamics:
+        pytest.skip(f"engine '{request.param}' has no dynamics")
+    return engine
