@@ -62,6 +62,7 @@ def main() -> None:
     """Run and print one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=3_000_000)
+    parser.add_argument("--json", action="store_true", help="print JSON, as it does anyway")
     rows = parser.parse_args().rows
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder) / "history"
