@@ -1,0 +1,118 @@
+"""Rows of the database as frozen values. Times are aware and in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+from uuid import UUID
+
+Desired = Literal["running", "stopped"]
+Phase = Literal["created", "starting", "running", "degraded", "failed", "stopping", "stopped"]
+JsonObject = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwinRecord:
+    """A twin.
+
+    Args:
+        kind: of the definition (robot, building …).
+        engine: name of the engine in the definition.
+        definition_version: 1, then one more with every change of the definition.
+        desired: what the user wants.
+        phase / phase_detail: what is, and why.
+        parent_id: the twin it was forked from, while that exists.
+        ephemeral / expires_at: removed after that time.
+        revision: one more with every change that a user makes; changes of the phase do not count.
+    """
+
+    id: UUID
+    name: str
+    organization: str
+    kind: str
+    engine: str
+    definition: JsonObject
+    definition_version: int
+    desired: Desired
+    phase: Phase
+    phase_detail: str
+    parent_id: UUID | None
+    ephemeral: bool
+    expires_at: datetime | None
+    tags: tuple[str, ...]
+    metadata: JsonObject
+    created_at: datetime
+    updated_at: datetime
+    revision: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuntimeRecord:
+    """The process that runs a twin: where it answers, and when it was last heard of."""
+
+    twin_id: UUID
+    pid: int
+    host: str
+    address: str
+    token: str
+    started_at: datetime
+    heartbeat_at: datetime
+    restarts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneRecord:
+    """A named scene; its content is in its versions."""
+
+    id: UUID
+    name: str
+    organization: str
+    latest_version: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneVersionRecord:
+    """One version of a scene; it never changes.
+
+    Args:
+        object_key: of the upload in the object store; ``root_file`` is the file in it to load.
+        fingerprint: of the scene as loaded; ``sha256`` and ``size`` [B] are of the upload.
+        summary / diagnoses: as shown to users.
+    """
+
+    scene_id: UUID
+    version: int
+    object_key: str
+    root_file: str
+    fingerprint: str
+    size: int
+    sha256: str
+    summary: JsonObject
+    diagnoses: Sequence[JsonObject]
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointRecord:
+    """A state of a twin in the object store; ``time`` is the twin's device time [s]."""
+
+    id: UUID
+    twin_id: UUID
+    time: float
+    object_key: str
+    sha256: str
+    created_at: datetime
+
+
+_Record = TypeVar("_Record")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page(Generic[_Record]):
+    """Part of a list; ``next_cursor`` asks for the following part and is empty at the end."""
+
+    items: tuple[_Record, ...]
+    next_cursor: str = ""
