@@ -99,9 +99,9 @@ def test_a_mass_without_an_inertia(inspect_usda: Any) -> None:
 @pytest.mark.parametrize(
     ("mass", "code", "message"),
     [
-        ("float physics:mass = -2", "bad-mass", "Its mass is -2.0 kg."),
+        ("float physics:mass = -2", "bad-mass", "The mass of '/World/body' is -2.0."),
         ("float physics:mass = nan", "not-finite", "physics:mass is nan."),
-        ("float physics:mass = inf", "bad-mass", "Its mass is inf kg."),
+        ("float physics:mass = inf", "bad-mass", "The mass of '/World/body' is inf."),
         (
             "float physics:mass = 1\nfloat3 physics:diagonalInertia = (1, -1, 1)",
             "bad-inertia",
@@ -111,7 +111,7 @@ def test_a_mass_without_an_inertia(inspect_usda: Any) -> None:
         (
             'double3 xformOp:translate = (nan, 0, 0)\nuniform token[] xformOpOrder = ["xformOp:translate"]',
             "not-finite",
-            "Its transform has numbers that are not finite.",
+            "Its transform has numbers that are not finite, or beyond 1e+15 m.",
         ),
         (
             'float3 xformOp:scale = (0, 1, 1)\nuniform token[] xformOpOrder = ["xformOp:scale"]',

@@ -279,7 +279,7 @@ def test_mimicry_of_newton_and_physx(inspect_usda: Any) -> None:
         (
             joint("Revolute", "j", "a", "b", "point3f physics:localPos0 = (nan, 0, 0)"),
             "not-finite",
-            "Its transform has numbers that are not finite.",
+            "Its frame on body0 is not finite.",
         ),
         (
             joint("Revolute", "j", "a", "b", "quatf physics:localRot0 = (0, 0, 0, 0)"),

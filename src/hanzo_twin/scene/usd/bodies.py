@@ -18,7 +18,18 @@ from hanzo_twin.scene import mass as mass_of
 from hanzo_twin.scene.findings import Findings, Refusal
 from hanzo_twin.scene.mass import MassProperties
 from hanzo_twin.scene.model import Body, Material, Shape
-from hanzo_twin.scene.usd.values import Placements, Units, make_pose, number, quaternion, triple, typed, vector
+from hanzo_twin.scene.usd.values import (
+    LARGEST,
+    Placements,
+    Units,
+    make_pose,
+    measurable,
+    number,
+    quaternion,
+    triple,
+    typed,
+    vector,
+)
 from hanzo_twin.spatial import FloatArray, Pose, rotation_matrix
 
 WATER = 1000.0
@@ -54,7 +65,7 @@ class BodyReader:
         turn = self._velocity_frame(prim)
         linear = self._units.direction(turn @ np.array(description.linearVelocity, dtype=np.float64))
         angular = self._units.direction(turn @ np.array(description.angularVelocity, dtype=np.float64))
-        if not (np.isfinite(linear).all() and np.isfinite(angular).all()):
+        if not (measurable(linear) and measurable(angular)):
             raise Refusal("not-finite", "Its initial velocity is not finite.", "Author finite numbers.")
         return Body(
             path=path,
@@ -79,10 +90,7 @@ class BodyReader:
         return rotation_matrix(self._placements.of(parent).pose.orientation)
 
     def _mass(self, prim: Usd.Prim, path: str, shapes: tuple[Shape, ...]) -> tuple[MassProperties, MassSource]:
-        authored = number(prim, "physics:mass") or 0.0
-        if authored < 0 or not math.isfinite(authored):
-            raise Refusal("bad-mass", f"Its mass is {authored} kg.", "Author a positive number.")
-        authored *= self._units.mass
+        authored = _weight(prim, "mass") * self._units.mass
         computed, source = self._of_shapes(prim, shapes)
         center, inertia = self._center(prim), self._inertia(prim)
         if not authored:
@@ -131,7 +139,7 @@ class BodyReader:
 
     def _of_shapes(self, prim: Usd.Prim, shapes: tuple[Shape, ...]) -> tuple[MassProperties | None, MassSource]:
         stage = prim.GetStage()
-        body_density = number(prim, "physics:density") or 0.0
+        body_density = _weight(prim, "density")
         parts: list[MassProperties] = []
         source: MassSource = "density"
         for shape in shapes:
@@ -139,7 +147,7 @@ class BodyReader:
             if unit is None:
                 continue
             collider = stage.GetPrimAtPath(shape.path)
-            own_mass, own_density = number(collider, "physics:mass") or 0.0, number(collider, "physics:density") or 0.0
+            own_mass, own_density = (_weight(collider, name) for name in ("mass", "density"))
             authored = own_density or body_density
             material = self._materials.get(shape.material)
             if own_mass > 0:
@@ -157,7 +165,7 @@ class BodyReader:
         value = vector(prim, "physics:centerOfMass")
         if value is None or np.isneginf(value).any():
             return None
-        if not np.isfinite(value).all():
+        if not measurable(value):
             raise Refusal("not-finite", f"Its centre of mass is {triple(value)}.", "Author finite numbers.")
         return value * self._placements.of(prim).scale * self._units.length
 
@@ -168,7 +176,7 @@ class BodyReader:
         if full is not None and len(full) == 6:
             xx, yy, zz, xy, xz, yz = (float(value) for value in full)
             inertia = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-            return self._checked(inertia, np.linalg.eigvalsh(inertia) if np.isfinite(inertia).all() else inertia) * unit
+            return self._checked(inertia, np.linalg.eigvalsh(inertia) if measurable(inertia) else inertia) * unit
         moments = vector(prim, "physics:diagonalInertia")
         if moments is None or not moments.any():
             return None
@@ -180,7 +188,7 @@ class BodyReader:
 
     @staticmethod
     def _checked(inertia: FloatArray, moments: FloatArray) -> FloatArray:
-        if not np.isfinite(moments).all() or moments.min() <= 0:
+        if not (np.isfinite(moments).all() and moments.min() > 0 and moments.max() <= LARGEST):
             raise Refusal(
                 "bad-inertia",
                 f"Its principal moments of inertia are {', '.join(f'{value:.6g}' for value in moments.ravel())}.",
@@ -199,6 +207,14 @@ def rigid_bodies(parsed: dict[Any, Any], findings: Findings) -> dict[str, Any]:
         else:
             findings.info("body-disabled", path, "The rigid body is disabled; its colliders stand still.")
     return found
+
+
+def _weight(prim: Usd.Prim, name: str) -> float:
+    """Mass or density of ``prim`` in the stage's units, 0 where none is authored."""
+    value = number(prim, f"physics:{name}") or 0.0
+    if not 0 <= value <= LARGEST:
+        raise Refusal("bad-mass", f"The {name} of '{prim.GetPath()}' is {value}.", "Author a positive number.")
+    return value
 
 
 def _ball_of_water(mass: float) -> FloatArray:

@@ -32,7 +32,8 @@ def compose(base: Path, parts: Sequence[Reference], files: Files, findings: Find
         for part in parts:
             with findings.refusals(part.path), trapped(findings, part.path):
                 _add(stage, part, files, findings)
-    _check_units(stage, findings)
+    with trapped(findings, str(base)):
+        _check_units(stage, findings)
     return stage
 
 

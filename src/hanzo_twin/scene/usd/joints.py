@@ -13,7 +13,17 @@ from pxr import Sdf, Usd, UsdPhysics
 from hanzo_twin.scene.findings import Findings, Refusal
 from hanzo_twin.scene.model import Axis, Drive, Joint, JointKind, Mimic
 from hanzo_twin.scene.tree import reversed_joint
-from hanzo_twin.scene.usd.values import Placements, Units, bounded, decimal, make_pose, number, quaternion, vector
+from hanzo_twin.scene.usd.values import (
+    Placements,
+    Units,
+    bounded,
+    decimal,
+    make_pose,
+    measurable,
+    number,
+    quaternion,
+    vector,
+)
 from hanzo_twin.spatial import Pose, quaternion_multiply
 
 _KINDS: dict[Any, JointKind] = {
@@ -108,6 +118,8 @@ class JointReader:
         position, orientation = vector(prim, f"physics:localPos{index}"), quaternion(prim, f"physics:localRot{index}")
         position = np.zeros(3) if position is None else position
         orientation = np.array([1.0, 0.0, 0.0, 0.0]) if orientation is None else orientation
+        if not (measurable(position) and measurable(orientation)):
+            raise Refusal("not-finite", f"Its frame on body{index} is not finite.", "Author finite numbers.")
         if np.linalg.norm(orientation) < 1e-9:
             raise Refusal("bad-quaternion", f"physics:localRot{index} is zero.", "Author a unit quaternion.")
         targets = prim.GetRelationship(f"physics:body{index}").GetTargets()

@@ -11,7 +11,17 @@ from pxr import Gf, Usd, UsdGeom, UsdPhysics, UsdShade, Vt
 
 from hanzo_twin.scene.findings import Findings, Refusal
 from hanzo_twin.scene.model import Box, Capsule, Cone, Cylinder, Geometry, Mesh, Plane, Shape, Sphere
-from hanzo_twin.scene.usd.values import Placement, Placements, Units, axis_of, decimal, make_pose, typed
+from hanzo_twin.scene.usd.values import (
+    FARTHEST,
+    Placement,
+    Placements,
+    Units,
+    axis_of,
+    decimal,
+    make_pose,
+    measurable,
+    typed,
+)
 from hanzo_twin.spatial import (
     FloatArray,
     IntArray,
@@ -33,6 +43,7 @@ _ROUND: tuple[tuple[Any, type[Capsule] | type[Cylinder] | type[Cone]], ...] = (
     (UsdGeom.Capsule_1, Capsule),
     (UsdGeom.Cylinder_1, Cylinder),
 )
+_THINNEST = 1e-12
 _AXIS_INDEX = {"X": 0, "Y": 1, "Z": 2}
 _UNREADABLE = (UsdPhysics.ObjectType.CustomShape, UsdPhysics.ObjectType.SpherePointsShape)
 _SHAPES = (
@@ -164,7 +175,7 @@ class ShapeReader:
         if not points or not counts or not indices:
             raise Refusal("mesh-empty", "The mesh has no points or no faces.", "Author them, or remove the prim.")
         vertices = np.array(points, dtype=np.float64)
-        if not np.isfinite(vertices).all():
+        if not measurable(vertices @ placement.matrix.T):
             raise Refusal("not-finite", "The mesh has points that are not finite.", "Author finite numbers.")
         triangles = _triangles(np.array(counts, dtype=np.int64), np.array(indices, dtype=np.int64), len(vertices))
         local = (vertices @ placement.matrix.T) @ rotation_matrix(placement.pose.orientation)
@@ -206,7 +217,7 @@ def _triangles(counts: IntArray, indices: IntArray, points: int) -> IntArray:
 
 def _positive(prim: Usd.Prim, name: str, *, zero: bool = False) -> float:
     value = typed(prim, name, (int, float), "a number")
-    if value is None or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+    if value is None or not (_THINNEST <= value <= FARTHEST or (value == 0 and zero)):
         raise Refusal(
             "bad-dimension", f"The {name} of its {prim.GetTypeName()} is {value}.", "Author a positive number."
         )

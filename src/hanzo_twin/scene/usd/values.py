@@ -15,7 +15,12 @@ from hanzo_twin.spatial import FloatArray, Pose, rotation_matrix
 LARGEST = 1e30
 """A magnitude beyond this stands for "no limit": exporters write inf, FLT_MAX and 1e38 alike."""
 
+FARTHEST = 1e15
+"""A length [m] or speed beyond this is no measurement; refusing it keeps squares of squares finite."""
+
 Vector = tuple[float, float, float]
+
+_NOT_FINITE = f"Its transform has numbers that are not finite, or beyond {FARTHEST:g} m."
 
 
 def decimal(value: float) -> float:
@@ -49,6 +54,11 @@ def number(prim: Usd.Prim, name: str) -> float | None:
 def bounded(value: float) -> float:
     """``value``, with anything beyond `LARGEST` read as infinite."""
     return math.copysign(math.inf, value) if abs(value) >= LARGEST else value
+
+
+def measurable(values: FloatArray) -> bool:
+    """True when all ``values`` (lengths or speeds) are finite and within `FARTHEST`."""
+    return bool(np.isfinite(values).all() and np.abs(values).max(initial=0.0) <= FARTHEST)
 
 
 def typed(prim: Usd.Prim, name: str, kinds: type | tuple[type, ...], wanted: str) -> Any:
@@ -110,8 +120,8 @@ def make_pose(position: FloatArray, orientation: FloatArray) -> Pose:
         Refusal: a number is not finite, or the quaternion is zero.
     """
     length = float(np.linalg.norm(orientation))
-    if not np.isfinite(position).all() or not math.isfinite(length):
-        raise Refusal("not-finite", "Its transform has numbers that are not finite.", "Author finite numbers.")
+    if not measurable(position) or not math.isfinite(length):
+        raise Refusal("not-finite", _NOT_FINITE, "Author finite numbers.")
     if length < 1e-9:
         raise Refusal("bad-quaternion", "Its orientation is the zero quaternion.", "Author a unit quaternion.")
     unit = orientation / length
@@ -142,7 +152,7 @@ class Units:
         length = float(UsdGeom.GetStageMetersPerUnit(stage))
         mass = float(UsdPhysics.GetStageKilogramsPerUnit(stage))
         for name, value in (("metersPerUnit", length), ("kilogramsPerUnit", mass)):
-            if not (math.isfinite(value) and value > 0):
+            if not 1e-12 <= value <= 1e12:
                 raise Refusal("bad-units", f"{name} is {value}.", "Author a positive number, such as 1 or 0.01.")
         half = math.sqrt(0.5)
         turn = [half, half, 0, 0] if UsdGeom.GetStageUpAxis(stage) == UsdGeom.Tokens.y else [1, 0, 0, 0]
@@ -203,8 +213,8 @@ class Placements:
         return self._known[path]
 
     def _split(self, path: str, matrix: FloatArray) -> Placement:
-        if not np.isfinite(matrix).all():
-            raise Refusal("not-finite", "Its transform has numbers that are not finite.", "Author finite numbers.")
+        if not measurable(matrix * self._units.length):
+            raise Refusal("not-finite", _NOT_FINITE, "Author finite numbers.")
         axes = matrix[:3, :3].T
         scale = np.linalg.norm(axes, axis=0)
         if scale.min() < 1e-12:
