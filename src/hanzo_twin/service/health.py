@@ -1,0 +1,60 @@
+"""Whether the platform can serve."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from importlib.resources import as_file, files
+from uuid import uuid4
+
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from hanzo_twin.errors import ConflictError, HanzoTwinError, StoreUnavailableError
+from hanzo_twin.service.context import Platform
+from hanzo_twin.service.views import ReadinessView
+
+_TIMEOUT_S = 5.0
+
+
+async def check_readiness(platform: Platform) -> ReadinessView:
+    """Ask each store for what it is needed for."""
+    parts = {
+        "database": platform.database.ping(),
+        "migrations": _check_migrations(platform),
+        "objects": _check_objects(platform),
+    }
+    said = await asyncio.gather(*(_verdict(check) for check in parts.values()))
+    checks = dict(zip(parts, said, strict=True))
+    return ReadinessView(ready=all(each == "ok" for each in said), checks=checks)
+
+
+async def _verdict(check: Awaitable[None]) -> str:
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            await check
+    except TimeoutError:
+        return f"no answer within {_TIMEOUT_S:g} s"
+    except HanzoTwinError as error:
+        return error.message
+    return "ok"
+
+
+async def _check_migrations(platform: Platform) -> None:
+    async with platform.database.transaction() as connection:
+        found = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+    with as_file(files("hanzo_twin.stores") / "migrations") as folder:
+        config = Config()
+        config.set_main_option("script_location", str(folder).replace("%", "%%"))
+        wanted = ScriptDirectory.from_config(config).get_current_head()
+    if found != wanted:
+        raise ConflictError(f"the database has version {found}, this program needs {wanted}")
+
+
+async def _check_objects(platform: Platform) -> None:
+    key, content = f"readiness/{uuid4()}", b"ready"
+    await platform.objects.put(key, content)
+    if await platform.objects.get(key) != content:
+        raise StoreUnavailableError("an object did not come back as it was written")
+    await platform.objects.delete(key)
