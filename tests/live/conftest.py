@@ -1,4 +1,4 @@
-"""Real brokers. A test whose peer is missing is skipped with the reason, or fails under HANZO_TWIN_REQUIRE_PEERS=1."""
+"""Real brokers. A test whose peer is missing is skipped with the reason, or fails under TWIN_REQUIRE_PEERS=1."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def require_peer(make: Callable[[], LocalBroker]) -> LocalBroker:
     try:
         return make()
     except NotInstalledError as missing:
-        if os.environ.get("HANZO_TWIN_REQUIRE_PEERS") == "1":
+        if os.environ.get("TWIN_REQUIRE_PEERS") == "1":
             pytest.fail(str(missing))
         pytest.skip(str(missing))
 

@@ -16,24 +16,27 @@ from hanzo_twin.sync.sources.mqtt import MqttSource
 
 async def consume(broker: str, count: int) -> None:
     inbox = Inbox(1000)
-    config = Config(type="mqtt", broker=broker, topic=("arm/#",), mapping={"arm/a": "/World/arm/joint.position"})
-    source = MqttSource(
-        config, identity="consumer", clock=WallClock(), inbox=inbox, limits=LinkLimits(buffer_size=1000)
-    )
+    mapping = {"arm/a": "/World/arm/joint.position"}
+    config = Config.model_validate({"type": "mqtt", "broker": broker, "topic": "arm/#", "mapping": mapping})
+    limits = LinkLimits(buffer_size=1000)
+    source = MqttSource(config, identity="consumer", clock=WallClock(), inbox=inbox, limits=limits)
     running = asyncio.create_task(source.run())
-    while source.status().state != "connected":
+    while source.status().state != "connected":  # noqa: ASYNC110  # a status has no event to wait for
         await asyncio.sleep(0.01)
-    sys.stdout.write("connected\n")
-    sys.stdout.flush()
+    say("connected")
     received: list[Message] = []
     while len(received) < 100:
         await inbox.wait()
         received += inbox.take()
     source.acknowledge(received[:count])
     await asyncio.sleep(0.2)
-    sys.stdout.write(f"acknowledged {count}\n")
-    sys.stdout.flush()
+    say(f"acknowledged {count}")
     await running
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 asyncio.run(consume(sys.argv[1], int(sys.argv[2])))

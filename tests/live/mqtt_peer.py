@@ -20,6 +20,13 @@ PATIENCE_S = 15.0
 QUICK = LinkLimits(buffer_size=1000, reconnect_backoff_ms=(50, 100, 200))
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Return when ``condition`` holds."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110  # a status has no event to wait for
+            await asyncio.sleep(0.005)
+
+
 async def publish(url: str, topic: str, payloads: Iterable[bytes], *, qos: int = 1, **options: Any) -> None:
     """Publish and wait until the broker has taken the responsibility for all of them."""
     parts = urlsplit(url)
@@ -31,7 +38,7 @@ async def publish(url: str, topic: str, payloads: Iterable[bytes], *, qos: int =
 def source_config(url: str, topic: str | list[str] = "arm/#", **fields: Any) -> Config:
     topics = [topic] if isinstance(topic, str) else topic
     fields.setdefault("mapping", {topics[0].replace("#", "a").replace("+", "a"): "/World/arm/joint.position"})
-    return Config(type="mqtt", broker=url, topic=topic, **fields)
+    return Config.model_validate({"type": "mqtt", "broker": url, "topic": topic, **fields})
 
 
 @dataclass

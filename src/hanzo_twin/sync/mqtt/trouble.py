@@ -14,13 +14,17 @@ from hanzo_twin.sync.mqtt.client import ClosedEarlyError
 UNSUPPORTED_VERSION = 132
 _UNSPECIFIED = 128  # also what paho reports when no packet said why
 _BAD_IDENTIFIER, _BAD_CREDENTIALS, _NOT_AUTHORIZED, _SESSION_TAKEN_OVER = 133, 134, 135, 142
+_IS_IT_TLS = "Does this port speak TLS? Without TLS the URL begins with mqtt://."
 
 
 def describe(
     error: aiomqtt.MqttError, broker: str, *, has_certificate: bool, username: str | None
 ) -> SourceUnavailableError:
     """``error`` as a designed error about ``broker`` (its URL)."""
-    text, hint = _explain(error, has_certificate, username)
+    if isinstance(error.__context__, ConnectionResetError) and broker.startswith("mqtts:"):
+        text, hint = "closed the connection during the TLS handshake", _IS_IT_TLS
+    else:
+        text, hint = _explain(error, has_certificate, username)
     return SourceUnavailableError(f"The broker {broker} {text}.", hint=hint)
 
 
@@ -72,8 +76,7 @@ def _explain_cause(cause: BaseException | None, text: str) -> tuple[str, str]:
         )
     if isinstance(cause, ssl.SSLError):
         plain = cause.reason in ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING", "RECORD_LAYER_FAILURE")
-        hint = "Does this port speak TLS? Without TLS the URL begins with mqtt://." if plain else ""
-        return f"did not complete the TLS handshake: {cause.reason}", hint
+        return f"did not complete the TLS handshake: {cause.reason}", _IS_IT_TLS if plain else ""
     if isinstance(cause, socket.gaierror):
         return "has a host name that cannot be resolved", "Check the spelling, and the name server."
     if isinstance(cause, ConnectionRefusedError):

@@ -8,6 +8,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -129,7 +130,8 @@ def _append_whole(path: Path, payloads: Sequence[bytes]) -> None:
             while data:
                 data = data[os.write(file, data) :]
         except OSError:
-            os.ftruncate(file, before)
+            with suppress(OSError):
+                os.ftruncate(file, before)
             raise
     finally:
         os.close(file)
