@@ -23,7 +23,10 @@ joint            effort, targetPosition, targetVelocity      input      N·m or 
 any prim         any other attribute                         reading    as the mapping says
 ===============  ==========================================  =========  =====================
 
-A parameter, state, input or reading is always one number; a vector is addressed by component.
+A parameter, state, input or reading is always one number; a vector is addressed by component. ``mass`` changes the
+density and keeps the shape, so the inertia follows in proportion; ``inertiaScale`` multiplies that inertia once more.
+``maxEffort`` limits what a joint's drive gives, not commanded efforts. ``actuatorDelay`` is kept by the twin, which
+delays commands; engines know nothing of it.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class MujocoBatch:
         self._inputs = np.tile(inputs, (num_envs, 1))
         self._targets = np.tile(probe.targets, (num_envs, 1))
         self._target_velocities = np.tile(probe.target_velocities, (num_envs, 1))
-        self._stiffness = np.empty((num_envs, self._layout.joint_count))
+        self._stiffness = np.empty((num_envs, model.nu))
         self._damping = np.empty_like(self._stiffness)
         self._datas = [mujoco.MjData(model) for _ in range(max(1, threads))]
         self._pool = Rollout(nthread=threads if threads > 1 else 0)
@@ -151,9 +151,9 @@ class MujocoBatch:
 
     def _hold(self, positions: FloatArray | None, velocities: FloatArray | None, efforts: FloatArray | None) -> None:
         if positions is not None:
-            self._targets[:] = positions
+            self._targets[:, self._command_columns] = positions
         if velocities is not None:
-            self._target_velocities[:] = velocities
+            self._target_velocities[:, self._command_columns] = velocities
         if efforts is not None:
             self._inputs[:, self._effort_columns] = efforts
         if positions is not None or velocities is not None:
@@ -161,17 +161,18 @@ class MujocoBatch:
 
     def _write_commands(self) -> None:
         drive = self._stiffness * self._targets + self._damping * self._target_velocities
-        self._inputs[:, self._command_columns] = drive
+        self._inputs[:, : drive.shape[1]] = drive
 
     def _block_inputs(
         self, steps: int, positions: FloatArray | None, velocities: FloatArray | None, efforts: FloatArray | None
     ) -> FloatArray:
         """Inputs [num_envs, steps, n] under time-varying commands; the same sums as `_write_commands`, bit for bit."""
         inputs = np.repeat(self._inputs[:, None], steps, axis=1)
-        targets = self._targets[:, None] if positions is None else positions
-        target_velocities = self._target_velocities[:, None] if velocities is None else velocities
-        drive = self._stiffness[:, None] * targets + self._damping[:, None] * target_velocities
-        inputs[:, :, self._command_columns] = drive
+        columns = self._command_columns
+        targets = self._targets[:, None, columns] if positions is None else positions
+        target_velocities = self._target_velocities[:, None, columns] if velocities is None else velocities
+        drive = self._stiffness[:, None, columns] * targets + self._damping[:, None, columns] * target_velocities
+        inputs[:, :, columns] = drive
         if efforts is not None:
             inputs[:, :, self._effort_columns] = efforts
         return inputs
@@ -267,9 +268,8 @@ class MujocoBatch:
         self._read_gains(range(self.num_envs))
 
     def _read_gains(self, envs: Sequence[int] | IntArray) -> None:
-        count = self._layout.joint_count
         for env in envs:
-            gains = -self._models[env].actuator_biasprm[:count]
+            gains = -self._models[env].actuator_biasprm
             self._stiffness[env], self._damping[env] = gains[:, 1], gains[:, 2]
         self._write_commands()
 

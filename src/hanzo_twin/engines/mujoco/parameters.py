@@ -5,6 +5,8 @@ What is written depends only on the scene and on the values in force, never on w
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterable
 from typing import Any
 
 import mujoco
@@ -31,6 +33,49 @@ SUPPORTED = (
 )
 # MuJoCo derives other constants of the model from these (mj_setConst).
 STRUCTURAL = frozenset({"mass", "inertiaScale", "centerOfMass", "armature"})
+
+
+class ModelParameters:
+    """The parameters of one world and the model they are written in.
+
+    The model may be shared with other worlds; it is copied before the first change.
+    """
+
+    def __init__(self, scene: Scene, layout: Layout, model: Any, values: ParameterValues) -> None:
+        self.model = model
+        self.values = values
+        self._scene = scene
+        self._layout = layout
+        self._owned = False
+
+    def set(self, address: str, value: float, data: Any) -> None:
+        """Change one parameter; ``data`` is scratch. Errors as `Simulation.set_parameter`."""
+        resolved = self.values.resolve(address)
+        self.values.check(resolved, value)
+        self.values.set(resolved, value)
+        self._write([resolved], data)
+
+    def replace(self, values: ParameterValues, data: Any) -> None:
+        """Take ``values`` in place of all that is in force; ``data`` is scratch."""
+        if values.changed() != self.values.changed():
+            touched = sorted({*self.values, *values})
+            self.values = values
+            self._write([Address.parse(text) for text in touched], data)
+
+    def _write(self, addresses: Iterable[Address], data: Any) -> None:
+        if not self._owned:
+            self.model, self._owned = copy.copy(self.model), True
+        structural = False
+        for address in addresses:
+            write_parameter(self.model, self._scene, self._layout, self.values, address)
+            structural |= address.attribute in STRUCTURAL
+        if structural:
+            derive_constants(self.model, data)
+
+    def share(self) -> tuple[Any, ParameterValues]:
+        """The model, for another world to use, and a copy of the values; the next change here is made on a copy."""
+        self._owned = False
+        return self.model, self.values.copy()
 
 
 def write_parameter(model: Any, scene: Scene, layout: Layout, values: ParameterValues, address: Address) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 from types import MappingProxyType
 from typing import Any
 
 import mujoco
 import numpy as np
+from mujoco import mj_step
 
 from hanzo_twin.engines.mujoco import native_state
 from hanzo_twin.engines.mujoco.divergence import DIVERGED, divergence
 from hanzo_twin.engines.mujoco.layout import Layout
 from hanzo_twin.engines.mujoco.native_state import ENGINE, INPUTS, PHYSICS
-from hanzo_twin.engines.mujoco.parameters import STRUCTURAL, SUPPORTED, derive_constants, write_parameter
+from hanzo_twin.engines.mujoco.parameters import SUPPORTED, ModelParameters
 from hanzo_twin.engines.mujoco.placement import body_states, place_at_start, set_body
+from hanzo_twin.engines.mujoco.readings import JointReadings
 from hanzo_twin.engines.parameters import ParameterValues, gravity_addresses
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
 from hanzo_twin.engines.restore import check_parameters
@@ -27,7 +28,6 @@ from hanzo_twin.errors import (
     UnsupportedError,
     nearest,
 )
-from hanzo_twin.scene.addresses import Address
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import FloatArray
 
@@ -42,35 +42,44 @@ class MujocoSimulation:
         self.scene = scene
         self.config = config
         self.layout = layout
-        self.parameters = ParameterValues(scene, engine=ENGINE, supported=SUPPORTED)
-        self.targets = np.zeros(layout.joint_count)
-        self.target_velocities = np.zeros(layout.joint_count)
-        self._model = model
-        self._owns_model = False
+        # Of all actuated joints: those that are commanded first, then those whose targets stay.
+        self.targets = np.zeros(model.nu)
+        self.target_velocities = np.zeros(model.nu)
+        values = ParameterValues(scene, engine=ENGINE, supported=SUPPORTED)
+        self._parameters = ModelParameters(scene, layout, model, values)
+        self._substeps = config.substeps
         self._closed = False
         self._attach(mujoco.MjData(model))
-        self._read_gains()
+        self._read_model()
 
     def _attach(self, data: Any) -> None:
         """Hold ``data`` and views of its arrays: taking a view anew costs more than using it."""
         self._data = data
-        self._qpos, self._qvel = data.qpos, data.qvel
-        self._command = data.ctrl[: self.layout.joint_count]
+        self._qpos, self._qvel, self._ctrl = data.qpos, data.qvel, data.ctrl
         self._applied = data.qfrc_applied
         self._warnings = data.warning.number
         self._no_warnings = bytes(self._warnings.nbytes)
         self._kinematics_stale = True
 
-    def _read_gains(self) -> None:
-        joints = self.layout.joint_count
-        self._stiffness = -self._model.actuator_biasprm[:joints, 1]
-        self._damping = -self._model.actuator_biasprm[:joints, 2]
-        self._limits = self._model.actuator_forcerange[:joints, 1].copy()
-        self._lower_limits = -self._limits
+    def _read_model(self) -> None:
+        """Hold the model and what its drives need of it, which may have changed."""
+        self._model = self._parameters.model
+        self._stiffness = -self._model.actuator_biasprm[:, 1]
+        self._damping = -self._model.actuator_biasprm[:, 2]
+        self._limits = self._model.actuator_forcerange[:, 1].copy()
+        self._kinematics_stale = True
         self._write_command()
+        self._read_efforts()
 
     def _write_command(self) -> None:
-        self._command[:] = self._stiffness * self.targets + self._damping * self.target_velocities
+        """Bring MuJoCo's controls up to date with targets and gains."""
+        # Replaced, never written: observations made before hold on to it.
+        self._drive = self._stiffness * self.targets + self._damping * self.target_velocities
+        self._ctrl[:] = self._drive
+
+    def _read_efforts(self) -> None:
+        """Hold the commanded efforts; replaced, never written, as well."""
+        self._efforts = self._applied[self.layout.velocities].copy()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -88,7 +97,7 @@ class MujocoSimulation:
 
     def step(self, n: int = 1) -> None:
         self._check_open()
-        mujoco.mj_step(self._model, self._data, n * self.config.substeps)
+        mj_step(self._model, self._data, n * self._substeps)
         self._kinematics_stale = True
         velocity = self._qvel
         if self._warnings.tobytes() != self._no_warnings or not velocity.dot(velocity) < DIVERGED:
@@ -97,23 +106,33 @@ class MujocoSimulation:
     def set_joint_command(self, articulation: str, command: JointCommand) -> None:
         self._check_open()
         columns = self._columns(articulation)
-        count = columns.stop - columns.start
-        for name in ("positions", "velocities", "efforts"):
-            values = getattr(command, name)
-            if values is not None and len(values) != count:
-                raise CommandError(
-                    f"JointCommand.{name} has {len(values)} values, articulation '{articulation}' has {count} joints.",
-                    hint=f"Their order is: {', '.join(self.layout.joint_names[columns])}.",
-                )
-        if command.positions is not None:
-            self.targets[columns] = command.positions
-        if command.velocities is not None:
-            self.target_velocities[columns] = command.velocities
-        if command.efforts is not None:
-            efforts = self._applied[self.layout.velocities].copy()
-            efforts[columns] = command.efforts
-            self._applied[self.layout.velocities] = efforts
-        self._write_command()
+        positions, velocities, efforts = command.positions, command.velocities, command.efforts
+        for values in (positions, velocities, efforts):
+            if values is not None and len(values) != columns.stop - columns.start:
+                raise self._wrong_length(articulation, command)
+        if positions is not None:
+            self.targets[columns] = positions
+        if velocities is not None:
+            self.target_velocities[columns] = velocities
+        if efforts is not None:
+            applied = self._efforts.copy()
+            applied[columns] = efforts
+            self._applied[self.layout.velocities] = applied
+            self._efforts = applied
+        if positions is not None or velocities is not None:
+            self._write_command()
+
+    def _wrong_length(self, articulation: str, command: JointCommand) -> CommandError:
+        joints = self.scene.articulation(articulation).joints
+        wrong = [
+            f"JointCommand.{name} has {len(values)} values"
+            for name in ("positions", "velocities", "efforts")
+            if (values := getattr(command, name)) is not None and len(values) != len(joints)
+        ]
+        return CommandError(
+            f"{wrong[0]}, articulation '{articulation}' has {len(joints)} joints.",
+            hint=f"Their order is: {', '.join(joints)}.",
+        )
 
     def _columns(self, articulation: str) -> slice:
         return self.layout.columns[self.scene.articulation(articulation).path]
@@ -134,7 +153,11 @@ class MujocoSimulation:
         self._check_open()
         columns = self.layout.columns.get(path)
         if columns is not None:
-            return Observation(path=path, time=self._data.time, data=self._observe_joints(columns))
+            layout = self.layout
+            positions, velocities = self._qpos[layout.positions].copy(), self._qvel[layout.velocities].copy()
+            law = (self._drive, self._stiffness, self._damping, self._limits, self._efforts)
+            readings = JointReadings(columns, positions, velocities, law)
+            return Observation(path=path, time=self._data.time, data=readings)
         row = self.layout.body_rows.get(path)
         if row is not None:
             return Observation(path=path, time=self._data.time, data=self._observe_body(row))
@@ -146,20 +169,6 @@ class MujocoSimulation:
             )
         observable = [*self.layout.columns, *self.layout.body_rows]
         raise NotFoundError(f"There is nothing to observe at '{path}'.", hint=nearest(path, observable))
-
-    def _observe_joints(self, columns: slice) -> MappingProxyType[str, FloatArray]:
-        layout = self.layout
-        positions, velocities = self._qpos[layout.positions].copy(), self._qvel[layout.velocities].copy()
-        efforts = self._command - self._stiffness * positions - self._damping * velocities
-        np.minimum(efforts, self._limits, out=efforts)
-        np.maximum(efforts, self._lower_limits, out=efforts)
-        efforts += self._applied[layout.velocities]
-        positions.setflags(write=False)
-        velocities.setflags(write=False)
-        efforts.setflags(write=False)
-        return MappingProxyType(
-            {"positions": positions[columns], "velocities": velocities[columns], "efforts": efforts[columns]}
-        )
 
     def _observe_body(self, row: int) -> MappingProxyType[str, FloatArray]:
         self._refresh_kinematics()
@@ -196,9 +205,9 @@ class MujocoSimulation:
             joint_velocities=self._qvel[self.layout.velocities],
             body_poses=poses,
             body_velocities=velocities,
-            command_positions=self.targets,
-            command_velocities=self.target_velocities,
-            command_efforts=self._applied[self.layout.velocities],
+            command_positions=self.targets[: self.layout.joint_count],
+            command_velocities=self.target_velocities[: self.layout.joint_count],
+            command_efforts=self._efforts,
             applied_wrenches=self._data.xfrc_applied[self.layout.bodies],
             parameters=self.parameters.changed(),
             native=native_state.pack(self.config, self._model, self._data),
@@ -207,9 +216,10 @@ class MujocoSimulation:
     def set_state(self, state: SimState) -> None:
         self._check_open()
         native, values = self.check_state(state)
-        self._replace_parameters(values)
-        self.targets[:] = state.command_positions
-        self.target_velocities[:] = state.command_velocities
+        self._parameters.replace(values, self._data)
+        count = self.layout.joint_count
+        self.targets[:count] = state.command_positions
+        self.target_velocities[:count] = state.command_velocities
         mujoco.mj_resetData(self._model, self._data)
         self._kinematics_stale = True
         if native is None:
@@ -218,7 +228,7 @@ class MujocoSimulation:
             mujoco.mj_setState(self._model, self._data, native, native_state.INTEGRATION)
         self._applied[self.layout.velocities] = state.command_efforts
         self._data.xfrc_applied[self.layout.bodies] = state.applied_wrenches
-        self._write_command()
+        self._read_model()
 
     def check_state(self, state: SimState) -> tuple[FloatArray | None, ParameterValues]:
         """MuJoCo's numbers and the parameters in ``state``; raises StateError where `set_state` would."""
@@ -231,7 +241,7 @@ class MujocoSimulation:
             for address, value in zip(gravity_addresses(self.scene), self.config.gravity, strict=True):
                 self.set_parameter(str(address), value)
         place_at_start(self.scene, self._data, self.layout)
-        for column, path in enumerate(self.layout.joint_names):
+        for path, column in self.layout.actuators.items():
             drive = self.scene.joints[path].drive
             if drive is not None:
                 self.targets[column] = drive.target_position
@@ -240,31 +250,18 @@ class MujocoSimulation:
 
     def get_parameter(self, address: str) -> float:
         self._check_open()
-        return self.parameters.get(self.parameters.resolve(address))
+        values = self._parameters.values
+        return values.get(values.resolve(address))
 
     def set_parameter(self, address: str, value: float) -> None:
         self._check_open()
-        resolved = self.parameters.resolve(address)
-        self.parameters.check(resolved, value)
-        self.parameters.set(resolved, value)
-        self._write_parameters([resolved])
+        self._parameters.set(address, value, self._data)
+        self._read_model()
 
-    def _replace_parameters(self, values: ParameterValues) -> None:
-        if values.changed() == self.parameters.changed():
-            return
-        touched = {*self.parameters, *values}
-        self.parameters = values
-        self._write_parameters([Address.parse(text) for text in sorted(touched)])
-
-    def _write_parameters(self, addresses: list[Address]) -> None:
-        if not self._owns_model:
-            self._model, self._owns_model = copy.copy(self._model), True
-        for address in addresses:
-            write_parameter(self._model, self.scene, self.layout, self.parameters, address)
-        if any(address.attribute in STRUCTURAL for address in addresses):
-            derive_constants(self._model, self._data)
-        self._kinematics_stale = True
-        self._read_gains()
+    @property
+    def parameters(self) -> ParameterValues:
+        """The parameters in force."""
+        return self._parameters.values
 
     def set_joint_state(self, articulation: str, positions: FloatArray, velocities: FloatArray) -> None:
         self._check_open()
@@ -316,9 +313,8 @@ class MujocoSimulation:
         )
 
     def share_model(self) -> tuple[Any, ParameterValues]:
-        """The model and the parameters in it, for another world to use; the next change here is made on a copy."""
-        self._owns_model = False
-        return self._model, self.parameters.copy()
+        """The model, for another world to use, and its parameters; the next change here is made on a copy."""
+        return self._parameters.share()
 
     def load_world(
         self,
@@ -328,14 +324,13 @@ class MujocoSimulation:
         targets: tuple[FloatArray, FloatArray],
     ) -> None:
         """Become the world of another simulation's `numbers`, and drive targets, over its shared ``model``."""
-        self._model, self._owns_model, self.parameters = model, False, parameters.copy()
+        self._parameters = ModelParameters(self.scene, self.layout, model, parameters.copy())
         for part, values in zip((PHYSICS, INPUTS), numbers, strict=True):
             mujoco.mj_setState(model, self._data, values, part)
         self.targets[:], self.target_velocities[:] = targets
-        self._kinematics_stale = True
-        self._read_gains()
+        self._read_model()
 
     def close(self) -> None:
         self._closed = True
-        for name in ("_model", "_data", "_qpos", "_qvel", "_command", "_applied", "_warnings"):
+        for name in ("_parameters", "_model", "_data", "_qpos", "_qvel", "_ctrl", "_applied", "_warnings"):
             self.__dict__.pop(name, None)

@@ -10,7 +10,7 @@ import pytest
 
 from hanzo_twin.engines.mujoco import MujocoEngine
 from hanzo_twin.engines.port import EngineConfig, JointCommand
-from hanzo_twin.errors import CommandError, InvalidInputError, SceneError, UnsupportedError
+from hanzo_twin.errors import CommandError, InvalidInputError, SceneError, StateError, UnsupportedError
 from hanzo_twin.scene.model import Axis, Body, Cone, Drive, Joint, Material, Mesh, Mimic, Scene, Shape, Sphere
 from hanzo_twin.spatial import Pose
 from hanzo_twin.testing import scenes
@@ -120,6 +120,36 @@ def test_a_d6_joint_moves_in_its_free_axes_only() -> None:
     assert z == pytest.approx(-0.2, abs=0.01)
 
 
+def test_a_joint_outside_articulations_keeps_its_drive() -> None:
+    scene = with_joint(
+        scenes.arm6(), f"{scenes.ARM}/joint_6", drive=Drive(stiffness=50.0, damping=5.0, target_position=0.8)
+    )
+    arm = scene.articulations[scenes.ARM]
+    simulation = load(replace(scene, articulations={arm.path: replace(arm, joints=arm.joints[:5])}))
+    simulation.set_joint_command(arm.path, JointCommand(positions=np.zeros(5)))
+    state = simulation.get_state()
+    assert state.joint_positions.shape == (5,)
+    simulation.step(1000)
+    model, data = simulation.native
+    loose = model.joint(f"{scenes.ARM}/joint_6")
+    assert data.qpos[loose.qposadr[0]] == pytest.approx(0.8, abs=0.05)
+    batch = MujocoEngine().load_batch(simulation.scene, CONFIG, 2, threads=1)
+    batch.set_state([state], [1])
+    batch.rollout(1000, positions=np.zeros((2, 1000, 5)))
+    assert batch.get_state([1])[0] == simulation.get_state()
+    simulation.set_parameter(f"{scenes.ARM}/joint_6.driveStiffness", 0.0)
+    simulation.step(1000)
+    assert data.qpos[loose.qposadr[0]] != pytest.approx(0.8, abs=0.05)
+
+
+def test_another_engines_state_needs_all_joints_in_articulations() -> None:
+    scene = scenes.arm6()
+    arm = scene.articulations[scenes.ARM]
+    simulation = load(replace(scene, articulations={arm.path: replace(arm, joints=arm.joints[:5])}))
+    with pytest.raises(StateError, match="does not say where joint '/World/arm/joint_6' is"):
+        simulation.set_state(replace(simulation.get_state(), engine="another"))
+
+
 def test_limits_hold() -> None:
     scene = with_joint(scenes.pendulum(initial_position=1.0), "/World/pendulum/hinge", lower=-0.2)
     simulation = load(scene)
@@ -159,8 +189,9 @@ def test_filtered_pairs_pass_through_each_other() -> None:
     simulation = load(scene)
     simulation.step(500)
     assert simulation.get_observation("/World/box")["position"][2] > 0.09
-    for pair in (("/World/box", "/World/ground"), ("/World/ground", "/World/box/shape")):
-        through = load(replace(scene, filtered_pairs=(pair,)))
+    by_body, by_shape = ("/World/box", "/World/ground"), ("/World/ground", "/World/box/shape")
+    for pairs in ((by_body,), (by_shape,), (by_body, by_shape, by_body)):
+        through = load(replace(scene, filtered_pairs=pairs))
         through.step(500)
         assert through.get_observation("/World/box")["position"][2] < -1.0
 
