@@ -12,6 +12,7 @@ from hanzo_twin.api import openapi, problems
 from hanzo_twin.api.dependencies import refuse_unknown_parameters
 from hanzo_twin.api.guard import Guard
 from hanzo_twin.api.metrics import RequestTimer
+from hanzo_twin.api.metrics_server import serving_metrics
 from hanzo_twin.api.routes import control, health, objects, scenes, sync, twins
 from hanzo_twin.definition.settings import LOOPBACK, Settings, check_bindable, load_settings
 from hanzo_twin.service.context import Platform
@@ -31,7 +32,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with Platform.open(chosen) as platform:
+        async with Platform.open(chosen) as platform, serving_metrics(platform):
             app.state.platform = platform
             yield
 

@@ -100,15 +100,17 @@ def download(
 @app.command("list")
 def list_(
     ctx: typer.Context,
-    name: Annotated[str | None, typer.Option(help="Only versions of this scene.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Option(help="All versions of this scene.", show_default=False)] = None,
     json: Json = False,
 ) -> None:
-    """List stored scenes."""
+    """List stored scenes: the newest version of each, or all versions of one."""
     found: list[SceneView] = []
     with connect(ctx) as client:
+        if name is not None:
+            found = client.list_scene_versions(name)
         cursor = None
-        while True:
-            page = client.list_scenes(name=name, cursor=cursor)
+        while name is None:
+            page = client.list_scenes(cursor=cursor)
             found += page.items
             cursor = page.next_cursor
             if cursor is None:
@@ -127,14 +129,14 @@ def list_(
 
 
 @app.command()
-def delete(ctx: typer.Context, name: Name, version: Version = None, json: Json = False) -> None:
-    """Delete a version of a scene, or all of them; refused while a twin uses it."""
+def delete(ctx: typer.Context, name: Name, json: Json = False) -> None:
+    """Delete a scene with all its versions; refused while a twin uses one."""
     with connect(ctx) as client:
-        client.delete_scene(name, version=version)
+        client.delete_scene(name)
     if json:
-        emit({"deleted": name, "version": version})
+        emit({"deleted": name})
     else:
-        say(f"Scene '{name}' is deleted." if version is None else f"Version {version} of scene '{name}' is deleted.")
+        say(f"Scene '{name}' is deleted.")
 
 
 def _show(diagnoses: Iterable[Diagnosis | DiagnosisView]) -> None:

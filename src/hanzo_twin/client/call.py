@@ -116,7 +116,9 @@ def check(response: httpx.Response) -> httpx.Response:
 def transport_error(error: httpx.HTTPError | httpx.InvalidURL, url: str) -> HanzoTwinError:
     """What a failure to speak to the server at ``url`` means."""
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
-        return InvalidInputError(f"'{url}' is not the address of a server: {str(error).rstrip('.')}.", hint=f"Such as {DEFAULT_URL}.")
+        return InvalidInputError(
+            f"'{url}' is not the address of a server: {str(error).rstrip('.')}.", hint=f"Such as {DEFAULT_URL}."
+        )
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return UnavailableError(f"No server answers at {url}.", hint="Start the server with: hanzo-twin serve")
     if isinstance(error, httpx.TimeoutException):

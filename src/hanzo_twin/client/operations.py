@@ -46,7 +46,7 @@ def list_twins(
     limit: int | None = None,
     cursor: str | None = None,
 ) -> Call[Page[TwinSummary]]:
-    """Twins, oldest first, that belong to ``organization``, carry every ``tag``, run on ``engine`` and are so named."""
+    """Twins, oldest first, of ``organization``, with every ``tag``, on ``engine``, with ``name`` in theirs."""
     params = {"organization": organization, "engine": engine, "name": name, "limit": limit, "cursor": cursor}
     return Call(method="GET", path="/v1/twins", params={**params, "tag": list(tag)}, read=into(Page[TwinSummary]))
 
@@ -210,7 +210,7 @@ def verify_history(twin: str) -> Call[VerificationView]:
 def list_scenes(
     *, organization: str | None = None, name: str | None = None, limit: int | None = None, cursor: str | None = None
 ) -> Call[Page[SceneView]]:
-    """Stored scenes, every version of each."""
+    """The newest version of each stored scene; ``name`` is a part of it."""
     params = {"organization": organization, "name": name, "limit": limit, "cursor": cursor}
     return Call(method="GET", path="/v1/scenes", params=params, read=into(Page[SceneView]))
 
@@ -253,9 +253,14 @@ def sign_scene_download(scene: str, *, version: int | None = None) -> Call[Downl
     return Call(method="GET", path=_scene(scene, "download"), params=params, read=into(DownloadView))
 
 
-def delete_scene(scene: str, *, version: int | None = None) -> Call[None]:
-    """Delete a version of a scene, or all of them; refused while a twin uses it."""
-    return Call(method="DELETE", path=_scene(scene), params={"version": version}, read=nothing)
+def list_scene_versions(scene: str) -> Call[list[SceneView]]:
+    """All versions of a scene, the newest first."""
+    return Call(method="GET", path=_scene(scene, "versions"), read=into(list[SceneView]))
+
+
+def delete_scene(scene: str) -> Call[None]:
+    """Delete a scene with all its versions; refused while a twin uses one."""
+    return Call(method="DELETE", path=_scene(scene), read=nothing)
 
 
 def get_health() -> Call[HealthView]:

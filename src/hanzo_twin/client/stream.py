@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -11,6 +12,7 @@ from typing import IO, Self
 from pydantic import ValidationError
 
 from hanzo_twin.errors import HanzoTwinError, InvalidInputError, StoreUnavailableError
+from hanzo_twin.service.problems import from_problem
 from hanzo_twin.service.views import EventView
 
 
@@ -18,16 +20,24 @@ class EventParser:
     """Lines of ``text/event-stream`` into events (HTML Living Standard, section 9.2); keep-alives are dropped."""
 
     def __init__(self) -> None:
+        self._kind = ""
         self._data: list[str] = []
 
     def feed(self, line: str) -> Iterator[EventView]:
+        """Take one line. Raises the error that the server sent in place of an event."""
         if line:
             name, _, value = line.partition(":")
+            value = value.removeprefix(" ")
             if name == "data":
-                self._data.append(value.removeprefix(" "))
+                self._data.append(value)
+            elif name == "event":
+                self._kind = value
             return
-        if self._data:
-            text, self._data = "\n".join(self._data), []
+        text, kind = "\n".join(self._data), self._kind
+        self._data, self._kind = [], ""
+        if kind == "problem":
+            raise from_problem(json.loads(text))
+        if text:
             try:
                 yield EventView.model_validate_json(text)
             except ValidationError as error:

@@ -7,16 +7,17 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from hanzo_twin.clock import Clock, WallClock
 from hanzo_twin.definition.settings import Settings
 from hanzo_twin.errors import StoreUnavailableError
+from hanzo_twin.runtime.places import postgres_directory
+from hanzo_twin.stores.buckets import Buckets, open_buckets
 from hanzo_twin.stores.database import Database
 from hanzo_twin.stores.embedded_postgres import EmbeddedPostgres
 from hanzo_twin.stores.migrate import upgrade
-from hanzo_twin.stores.objects import ObjectStore, open_object_store
 from hanzo_twin.stores.runtimes import CheckpointRepository, RuntimeRepository
+from hanzo_twin.stores.scene_files import SceneFiles
 from hanzo_twin.stores.scenes import SceneRepository
 from hanzo_twin.stores.twins import TwinRepository
 
@@ -34,7 +35,8 @@ class Platform:
     runtimes: RuntimeRepository
     checkpoints: CheckpointRepository
     scenes: SceneRepository
-    objects: ObjectStore
+    buckets: Buckets
+    scene_files: SceneFiles
 
     @classmethod
     @asynccontextmanager
@@ -51,7 +53,8 @@ class Platform:
                 await upgrade(url)
             except StoreUnavailableError as error:
                 log.warning("%s", error)
-            objects = open_object_store(settings)
+            buckets = await asyncio.to_thread(open_buckets, settings, chosen)
+            scenes = SceneRepository(database, chosen)
             yield cls(
                 settings=settings,
                 clock=chosen,
@@ -59,19 +62,16 @@ class Platform:
                 twins=TwinRepository(database, chosen),
                 runtimes=RuntimeRepository(database, chosen),
                 checkpoints=CheckpointRepository(database, chosen),
-                scenes=SceneRepository(database, chosen),
-                objects=objects,
+                scenes=scenes,
+                buckets=buckets,
+                scene_files=SceneFiles(scenes, buckets.scenes, settings.data_dir / "cache" / "scenes"),
             )
-
-    def history_directory(self, twin_id: object) -> Path:
-        """Where the runtime of a twin writes its history."""
-        return self.settings.data_dir / "history" / str(twin_id)
 
 
 async def _database_url(settings: Settings, stack: AsyncExitStack) -> str:
     if settings.database.url is not None:
         return settings.database.url.get_secret_value()
-    server = EmbeddedPostgres(settings.data_dir / "postgres")
+    server = EmbeddedPostgres(postgres_directory(settings))
     url = await asyncio.to_thread(server.start)
     stack.push_async_callback(asyncio.to_thread, server.stop)
     return url

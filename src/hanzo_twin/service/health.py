@@ -54,7 +54,7 @@ async def _check_migrations(platform: Platform) -> None:
 
 async def _check_objects(platform: Platform) -> None:
     key, content = f"readiness/{uuid4()}", b"ready"
-    await platform.objects.put(key, content)
-    if await platform.objects.get(key) != content:
+    await platform.buckets.checkpoints.put(key, content)
+    if await platform.buckets.checkpoints.get(key) != content:
         raise StoreUnavailableError("an object did not come back as it was written")
-    await platform.objects.delete(key)
+    await platform.buckets.checkpoints.delete(key)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hanzo_twin.errors import InvalidInputError, NotFoundError, StoreUnavailableError, nearest
+from hanzo_twin.runtime.places import history_directory
 from hanzo_twin.service.context import Platform
 from hanzo_twin.service.lookup import find_twin
 from hanzo_twin.service.views import RecordsView, RecordView, TableView, VerificationView
@@ -156,7 +157,7 @@ async def _reader(platform: Platform, twin: str) -> tuple[TwinRecord, HistoryRea
     from hanzo_twin.stores.history.reader import HistoryReader
 
     record = await find_twin(platform, twin)
-    return record, HistoryReader(platform.history_directory(record.id))
+    return record, HistoryReader(history_directory(platform.settings, str(record.id)))
 
 
 async def _in_thread(record: TwinRecord, work: Any, *arguments: Any, **named: Any) -> Any:

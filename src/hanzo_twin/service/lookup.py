@@ -9,9 +9,9 @@ from uuid import UUID
 from hanzo_twin.errors import ConflictError, NotFoundError, RuntimeUnavailableError
 from hanzo_twin.runtime.client import RuntimeClient
 from hanzo_twin.service.context import Platform
-from hanzo_twin.stores.records import TwinRecord
+from hanzo_twin.stores.records import Phase, TwinRecord
 
-RUNNING = ("running", "degraded")
+RUNNING: tuple[Phase, ...] = ("running", "degraded")
 DEFAULT_ORGANIZATION = "default"
 
 

@@ -59,4 +59,4 @@ async def _follow(runtime: RuntimeClient, stack: AsyncExitStack) -> AsyncIterato
     async with stack:
         async for event in runtime.events(follow=True):
             time = event.time if event.time == event.time else None
-            yield EventView(time=time, kind=event.kind, message=event.message, detail=event.detail)
+            yield EventView(time=time, kind=event.kind, message=event.message, detail=dict(event.detail))

@@ -105,11 +105,11 @@ async def start_twin(platform: Platform, twin: str, *, wait_seconds: float = 0.0
     """
     record = await find_twin(platform, twin)
     await check_startable(platform, record)
-    if record.desired != "running":
+    if record.desired != "running" or record.phase == "failed":
+        # The revision that this makes tells the controller to try again what it had given up.
         record = await platform.twins.set_desired(record.id, "running", organization=None)
     if record.phase == "failed":
-        # Leaving this phase tells the controller that somebody wants it to be tried again.
-        record = await platform.twins.set_phase(record.id, "starting", expected=("failed", "starting", "running"))
+        record = await platform.twins.set_phase(record.id, "starting")
     if wait_seconds:
         record = await _wait(platform, record, ("running", "degraded", "failed"), wait_seconds, "running")
         if record.phase == "failed":

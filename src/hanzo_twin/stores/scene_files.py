@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -48,7 +47,13 @@ class SceneAddress:
                 f"'{uri[:200]}' is not the address of a stored scene.",
                 hint="It has the form s3://bucket/organization/name/v3/file; 'hanzo-twin scene list' shows them.",
             )
-        return cls(**{**match.groupdict(), "version": int(match["version"])})
+        return cls(
+            bucket=match["bucket"],
+            organization=match["organization"],
+            name=match["name"],
+            version=int(match["version"]),
+            file=match["file"],
+        )
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.organization}/{self.name}/v{self.version}/{self.file}"
@@ -99,8 +104,7 @@ def _unpack(data: bytes, folder: Path) -> None:
             files = Path(temporary) / "files"
             with zipfile.ZipFile(packed) as archive:
                 archive.extractall(files)
-            if not folder.is_dir():
-                shutil.move(files, folder)
+            files.rename(folder)
     except (OSError, zipfile.BadZipFile) as error:
         if not folder.is_dir():
             raise StoreUnavailableError(f"A stored scene cannot be unpacked to {folder}: {error}.") from error

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.exceptions import HTTPException
 
 from hanzo_twin.api.dependencies import NO_FILTER, PlatformDep, TwinRef, Wait
+from hanzo_twin.api.metrics import SIMULATIONS
 from hanzo_twin.api.problems import documented
 from hanzo_twin.service import forks, state, twins
 from hanzo_twin.service.requests import CompareRequest, ForkRequest, InputsRequest, ParametersPatch
@@ -30,7 +31,9 @@ _STATE_BODY = {"requestBody": {"required": True, "content": {_BYTES: _BINARY}}}
 )
 async def start_twin(platform: PlatformDep, twin: TwinRef, wait_seconds: Wait = 0.0) -> TwinView:
     """Ask for the twin to run; asking again changes nothing. An engine that is not installed is refused here."""
-    return await twins.start_twin(platform, twin, wait_seconds=wait_seconds)
+    view = await twins.start_twin(platform, twin, wait_seconds=wait_seconds)
+    SIMULATIONS.labels(engine=view.engine, org=view.organization).inc()
+    return view
 
 
 @router.post(
@@ -95,6 +98,7 @@ async def fork_twin(
 ) -> TwinView:
     """A new twin that goes on by itself, not linked to the machine, from this one's present state until it expires."""
     view = await forks.fork_twin(platform, twin, body, wait_seconds=wait_seconds)
+    SIMULATIONS.labels(engine=view.engine, org=view.organization).inc()
     response.headers["Location"] = f"/v1/twins/{view.id}"
     return view
 

@@ -22,11 +22,11 @@ MAX_UPLOAD_BYTES = 1 << 30
 async def list_scenes(
     platform: PlatformDep,
     organization: Organization = None,
-    name: Annotated[str | None, Query(max_length=63, description="Only versions of this scene.")] = None,
+    name: Annotated[str | None, Query(max_length=63, description="Part of the name, whatever the case.")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[SceneView]:
-    """Every version of every scene, oldest first."""
+    """The newest version of each scene, by name."""
     return await scenes.list_scenes(platform, organization=organization, name=name, limit=limit, cursor=cursor)
 
 
@@ -60,7 +60,7 @@ async def upload_scene(
 
 @router.get("/{scene}", operation_id="getScene", summary="Get a scene", responses=documented(404))
 async def get_scene(platform: PlatformDep, scene: SceneRef, version: Version = None) -> SceneView:
-    """A scene by name (then the newest version, unless one is given) or by the id of a version."""
+    """A scene by name (then the newest version, unless one is given) or by id."""
     return await scenes.get_scene(platform, scene, version=version)
 
 
@@ -78,9 +78,15 @@ async def sign_download(
     return await scenes.sign_download(platform, scene, version=version, base_url=str(request.base_url))
 
 
+@router.get("/{scene}/versions", operation_id="listSceneVersions", summary="List versions", responses=documented(404))
+async def list_versions(platform: PlatformDep, scene: SceneRef) -> list[SceneView]:
+    """All versions of a scene, the newest first."""
+    return await scenes.list_versions(platform, scene)
+
+
 @router.delete(
     "/{scene}", operation_id="deleteScene", summary="Delete a scene", status_code=204, responses=documented(404, 409)
 )
-async def delete_scene(platform: PlatformDep, scene: SceneRef, version: Version = None) -> None:
-    """Delete one version, or all; refused while a twin uses it."""
-    await scenes.delete_scene(platform, scene, version=version)
+async def delete_scene(platform: PlatformDep, scene: SceneRef) -> None:
+    """Delete a scene with all its versions; refused while a twin uses one."""
+    await scenes.delete_scene(platform, scene)

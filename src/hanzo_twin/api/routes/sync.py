@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
 
 from hanzo_twin.api.dependencies import NO_FILTER, Limit, PlatformDep, TwinRef
 from hanzo_twin.api.problems import documented
+from hanzo_twin.errors import HanzoTwinError
 from hanzo_twin.service import history, sync
 from hanzo_twin.service.history import HistoryFilter
-from hanzo_twin.service.views import RecordsView, SyncStatusView, TableView, VerificationView
+from hanzo_twin.service.problems import to_problem
+from hanzo_twin.service.views import EventView, RecordsView, SyncStatusView, TableView, VerificationView
 
 router = APIRouter(prefix="/v1/twins/{twin}")
 
@@ -24,6 +26,14 @@ Kinds = Annotated[
 ]
 Addresses = Annotated[list[str], Query(max_length=200, description="Only these addresses.")]
 Time = Annotated[float | None, Query(allow_inf_nan=False, ge=-8e9, le=8e9)]
+
+
+async def _open_events(platform: PlatformDep, twin: TwinRef) -> AsyncIterator[EventView]:
+    """Fails before the stream begins, so that failure is an answer and not a broken stream."""
+    return await sync.open_events(platform, twin)
+
+
+Events = Annotated[AsyncIterator[EventView], Depends(_open_events)]
 
 
 @router.get(
@@ -59,10 +69,16 @@ async def get_sync_history(
     response_class=EventSourceResponse,
     responses=documented(404, 409),
 )
-async def follow_events(platform: PlatformDep, twin: TwinRef) -> AsyncIterator[ServerSentEvent]:
-    """What happens to a running twin as it happens (server-sent events): the latest are told again, then new ones."""
-    async for event in sync.follow_events(platform, twin):
-        yield ServerSentEvent(event=event.kind, data=event)
+async def follow_events(events: Events) -> AsyncIterator[ServerSentEvent]:
+    """What happens to a running twin as it happens (server-sent events): the latest are told again, then new ones.
+
+    A stream that breaks off ends with an event `problem`.
+    """
+    try:
+        async for event in events:
+            yield ServerSentEvent(event=event.kind, data=event)
+    except HanzoTwinError as error:
+        yield ServerSentEvent(event="problem", data=to_problem(error))
 
 
 @router.get(

@@ -27,7 +27,7 @@ async def list_twins(
     organization: Organization = None,
     tag: Annotated[list[str], Query(max_length=20, description="Only twins with every one of these tags.")] = NO_FILTER,
     engine: Annotated[str | None, Query(max_length=63, description="Only twins on this engine.")] = None,
-    name: Annotated[str | None, Query(max_length=63, description="Only twins of exactly this name.")] = None,
+    name: Annotated[str | None, Query(max_length=63, description="Part of the name, whatever the case.")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[TwinSummary]:
