@@ -15,6 +15,7 @@ from tests.live.runtimes import HINGE, definition, end_all, spec_in, until
 
 from hanzo_twin.errors import (
     ConflictError,
+    HanzoTwinError,
     InvalidInputError,
     SceneError,
     StateError,

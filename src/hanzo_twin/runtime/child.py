@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import logging
 import os
 import signal
 import sys
 
 from hanzo_twin.definition.settings import Settings, load_settings
 from hanzo_twin.errors import HanzoTwinError, InvalidInputError
+from hanzo_twin.runtime.logfile import log_to
+from hanzo_twin.runtime.places import logs_directory
 
 _PR_SET_PDEATHSIG = 1
 
 
 def die_with(parent_pid: int) -> None:
-    """Have the kernel send SIGTERM to this process when its parent dies, by whatever means."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    """Have the kernel kill this process when its parent dies, by whatever means: the next `serve` needs its port."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent_pid:  # it died before the line above
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def run_api(settings: Settings) -> None:
@@ -34,7 +37,7 @@ def run_api(settings: Settings) -> None:
         host=settings.server.host,
         port=settings.server.port,
         workers=settings.server.workers if settings.server.workers > 1 else None,
-        log_level=settings.logging.level,
+        log_config=None,
         access_log=False,
         timeout_graceful_shutdown=5,
     )
@@ -47,6 +50,9 @@ def main(arguments: list[str]) -> int:
             raise InvalidInputError("Usage: python -m hanzo_twin.runtime.child api|controller PARENT_PID")
         die_with(int(arguments[1]))
         settings = load_settings()
+        log_to(
+            logs_directory(settings) / f"{arguments[0]}.log", level=logging.getLevelName(settings.logging.level.upper())
+        )
         if arguments[0] == "api":
             run_api(settings)
         else:

@@ -27,12 +27,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class WantedTwin:
-    """One twin as the database has it: what was asked for, and what was last written down about it."""
+    """One twin as the database has it: what was asked for, and what was last written down about it.
+
+    ``revision`` grows with every change and every request by a user.
+    """
 
     id: str
     name: str
     desired: Literal["running", "stopped"]
     phase: Phase
+    revision: int
     detail: str = ""
 
 
@@ -40,7 +44,7 @@ class TwinRegistry(Protocol):
     """The controller's side of the database. Every method raises StoreUnavailableError while it is away."""
 
     async def wanted(self) -> Sequence[WantedTwin]:
-        """All twins, those excepted whose time is up: they are deleted."""
+        """All twins, but those whose time is up: they are deleted."""
         ...
 
     async def spec(self, twin: WantedTwin) -> RuntimeSpec:
@@ -130,7 +134,7 @@ class Controller:
             supervision = Supervision(twin.id, self._launcher, self._clock, policy=self._policy, limits=self._limits)
             self._supervisions[twin.id] = supervision
         if twin.desired == "running":
-            verdict = await supervision.run_it(twin.phase, lambda: self._registry.spec(twin))
+            verdict = await supervision.run_it(twin.phase, twin.revision, lambda: self._registry.spec(twin))
         elif twin.phase == "created" and self._launcher.observe(twin.id).pid is None:
             return
         else:

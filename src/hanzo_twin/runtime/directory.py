@@ -71,28 +71,36 @@ def process_started_ticks(pid: int) -> int | None:
 
 
 class DirectoryLock:
-    """Held by the process that has a runtime's directory; the kernel frees it when the process dies.
+    """Held by the process that has a directory; the kernel frees it when the process dies.
+
+    Args:
+        path: of the lock file; its directory is made if it is missing.
+        taken / hint: what to say when another process has it.
 
     Raises:
         ConflictError: another process has it. StoreUnavailableError: the directory cannot be written.
     """
 
-    def __init__(self, files: RuntimeFiles) -> None:
+    def __init__(self, path: Path, *, taken: str, hint: str) -> None:
         try:
-            files.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._descriptor = os.open(files.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StoreUnavailableError(
-                f"The runtime directory '{files.directory}' cannot be used: {error.strerror}."
-            ) from error
+            raise StoreUnavailableError(f"The directory '{path.parent}' cannot be used: {error.strerror}.") from error
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._descriptor)
-            raise ConflictError(
-                f"Another process already serves the runtime directory '{files.directory}'.",
-                hint="A twin has one runtime at a time; stop the other one first.",
-            ) from None
+            raise ConflictError(taken, hint=hint) from None
 
     def release(self) -> None:
         os.close(self._descriptor)
+
+
+def lock_runtime(files: RuntimeFiles) -> DirectoryLock:
+    """The lock of a runtime's directory. Errors as `DirectoryLock`."""
+    return DirectoryLock(
+        files.lock,
+        taken=f"Another process already serves the runtime directory '{files.directory}'.",
+        hint="A twin has one runtime at a time; stop the other one first.",
+    )

@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import Literal, Protocol
 
 from hanzo_twin.errors import RuntimeUnavailableError, StoreUnavailableError
 from hanzo_twin.runtime.directory import (
-    DirectoryLock,
     RuntimeFiles,
+    lock_runtime,
     process_started_ticks,
     read_model,
     write_atomically,
@@ -84,7 +83,7 @@ class LocalLauncher:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._children: dict[str, _Child] = {}
 
     def files(self, twin_id: str) -> RuntimeFiles:
         return RuntimeFiles(self.root / twin_id)
@@ -110,7 +109,7 @@ class LocalLauncher:
 
     async def launch(self, spec: RuntimeSpec) -> None:
         files = RuntimeFiles(spec.directory)
-        lock = DirectoryLock(files)
+        lock = lock_runtime(files)
         try:
             for path in (files.process, files.ready, files.failure):
                 path.unlink(missing_ok=True)
@@ -123,7 +122,7 @@ class LocalLauncher:
         finally:
             lock.release()
         with output:
-            self._children[spec.twin_id] = await asyncio.to_thread(_spawn, files, output.fileno())
+            self._children[spec.twin_id] = _spawn(files, output.fileno())
 
     def terminate(self, twin_id: str) -> None:
         self._signal(twin_id, signal.SIGTERM)
@@ -142,20 +141,40 @@ class LocalLauncher:
         shutil.rmtree(self.root / twin_id, ignore_errors=True)
 
 
-def _spawn(files: RuntimeFiles, output: int) -> subprocess.Popen[bytes]:
+class _Child:
+    """A process that this one started; it is not waited for when this one ends."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.exit_code: int | None = None
+
+    def poll(self) -> int | None:
+        """Exit code, negative for a signal; None while it lives."""
+        if self.exit_code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.exit_code = os.waitstatus_to_exitcode(status)
+        return self.exit_code
+
+
+def _spawn(files: RuntimeFiles, output: int) -> _Child:
+    """Start the runtime in a session of its own. posix_spawn, because gRPC must not be forked."""
     # The settings of the platform hold its secrets; a runtime has no use for them.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_SETTINGS)}
     # Runtimes share the processors: a linear algebra library with a thread for each of them in each runtime thrashes.
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return subprocess.Popen(
+    pid = os.posix_spawn(
+        sys.executable,
         [sys.executable, "-m", "hanzo_twin.runtime", str(files.spec)],
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        start_new_session=True,
-        cwd=files.directory,
-        env=environment,
+        environment,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, output, 1),
+            (os.POSIX_SPAWN_DUP2, output, 2),
+        ],
+        setsid=True,
     )
+    return _Child(pid)
 
 
 def describe_death(observed: Observed, files: RuntimeFiles) -> str:

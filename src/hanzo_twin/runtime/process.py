@@ -25,7 +25,7 @@ from hanzo_twin.definition.models import require_physical
 from hanzo_twin.definition.yaml_source import parse_definition_object
 from hanzo_twin.errors import HanzoTwinError, InvalidInputError, StateError, StoreUnavailableError
 from hanzo_twin.runtime.checkpoint import beginnings, write_checkpoint
-from hanzo_twin.runtime.directory import DirectoryLock, RuntimeFiles, process_started_ticks, write_atomically
+from hanzo_twin.runtime.directory import RuntimeFiles, lock_runtime, process_started_ticks, write_atomically
 from hanzo_twin.runtime.logfile import LOG_BYTES, log_to
 from hanzo_twin.runtime.server import RuntimeServer
 from hanzo_twin.runtime.servicer import RuntimeService
@@ -156,6 +156,8 @@ class RuntimeProcess:
             "started": self._started,
             "phase": "ended" if self._ended else "paused" if self._live.paused else "running",
             "time": self._live.twin.time,
+            "joints": list(self._live.twin.inputs.joints),
+            "bodies": list(self._live.twin.scene.bodies),
             "checkpoint": self._checkpoint,
             "sync": self._live.status().to_dict(),
         }
@@ -194,7 +196,7 @@ def main(arguments: list[str]) -> int:
             raise InvalidInputError("Usage: python -m hanzo_twin.runtime SPEC.json")
         spec = RuntimeSpec.read(Path(arguments[0]))
         files = RuntimeFiles(spec.directory)
-        lock = DirectoryLock(files)
+        lock = lock_runtime(files)
     except HanzoTwinError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -205,6 +207,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(spec: RuntimeSpec, files: RuntimeFiles) -> int:
+    os.chdir(files.directory)  # what libraries drop goes there
     log_to(files.log)
     faulthandler.enable()
     limit_memory(spec.memory_bytes)

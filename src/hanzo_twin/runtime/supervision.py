@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hanzo_twin.clock import Clock
-from hanzo_twin.errors import ConflictError, HanzoTwinError, RuntimeUnavailableError
+from hanzo_twin.errors import (
+    ConflictError,
+    HanzoTwinError,
+    NotFoundError,
+    RuntimeUnavailableError,
+    SettingsError,
+    StoreUnavailableError,
+)
 from hanzo_twin.runtime.client import RuntimeClient
 from hanzo_twin.runtime.launcher import Launcher, Observed, describe_death
 from hanzo_twin.runtime.restart import CrashHistory, RestartPolicy
@@ -82,20 +89,26 @@ class Supervision:
         self._trouble = ""
         self._killed_because = ""
         self._given_up: Verdict | None = None
-        self._failure_seen = False
+        self._given_up_revision = 0
         self._client: RuntimeClient | None = None
         self._client_of: Ready | None = None
 
-    async def run_it(self, phase: Phase, make_spec: Callable[[], Awaitable[RuntimeSpec]]) -> Verdict:
-        """One step towards a runtime that serves. ``phase`` is what is written down now."""
+    async def run_it(self, phase: Phase, revision: int, make_spec: Callable[[], Awaitable[RuntimeSpec]]) -> Verdict:
+        """One step towards a runtime that serves.
+
+        Args:
+            phase: what is written down now.
+            revision: of the twin; where the runtime was given up, it is tried again once somebody has changed the twin
+                or asked for it again.
+            make_spec: makes what the runtime is told.
+        """
         self._asked_to_stop = None
-        if phase == "failed":
-            self._failure_seen = True
-            return self._given_up or Verdict(phase="failed")  # or given up by a controller before this one
+        if phase == "failed" and self._given_up is None:
+            self._give_up("", revision)  # as a controller before this one did
         if self._given_up is not None:
-            if not self._failure_seen:
-                return self._given_up  # not written down yet
-            self._begin_anew()  # it was, and somebody asked for the twin again
+            if revision == self._given_up_revision:
+                return self._given_up
+            self._begin_anew()
         observed = self._launcher.observe(self.twin_id)
         now = self._clock.monotonic()
         if observed.state == "serving" and observed.ready is not None:
@@ -103,12 +116,12 @@ class Supervision:
         if observed.state == "starting":
             return self._await_start(now)
         if observed.state == "died" and self._launched is not None:
-            self._note_crash(observed, now)
+            self._note_crash(observed, now, revision)
         if self._given_up is not None:
             return self._given_up
         if self._crashes.wait_s(now) > 0:
             return Verdict(phase="starting", detail=f"It died and will be restarted. {self._trouble}")
-        return await self._launch(make_spec, now, again=observed.state == "died")
+        return await self._launch(make_spec, now, revision, again=observed.state == "died")
 
     async def stop_it(self) -> Verdict:
         """One step towards no runtime."""
@@ -134,25 +147,36 @@ class Supervision:
         self._client = self._client_of = None
 
     def _begin_anew(self) -> None:
-        self._given_up, self._failure_seen = None, False
+        self._given_up = None
         self._launched = None
         self._trouble = ""
         self._crashes = CrashHistory(self._policy)
 
-    async def _launch(self, make_spec: Callable[[], Awaitable[RuntimeSpec]], now: float, *, again: bool) -> Verdict:
+    async def _launch(
+        self, make_spec: Callable[[], Awaitable[RuntimeSpec]], now: float, revision: int, *, again: bool
+    ) -> Verdict:
         try:
-            await self._launcher.launch(await make_spec())
+            await self._launcher.launch(await self._spec(make_spec))
         except ConflictError:
             return Verdict(phase="starting", detail="A runtime of this twin is about to start or to end.")
         except HanzoTwinError as error:
             if Failure.of(error).permanent:
-                return self._give_up(str(error))
-            self._trouble = str(error)
-            self._crashes.crashed(now)
+                return self._give_up(str(error), revision)
             return Verdict(phase="starting", detail=str(error))
         self._launched, self._answered = now, None
         self.restarts += again
         return Verdict(phase="starting", detail=self._trouble)
+
+    async def _spec(self, make_spec: Callable[[], Awaitable[RuntimeSpec]]) -> RuntimeSpec:
+        """What the runtime is told; what it was told before while a store is away that is needed to tell it anew."""
+        try:
+            return await make_spec()
+        except StoreUnavailableError:
+            try:
+                return RuntimeSpec.read(self._launcher.files(self.twin_id).spec)
+            except (NotFoundError, SettingsError):
+                pass
+            raise
 
     def _await_start(self, now: float) -> Verdict:
         if self._launched is None:
@@ -166,7 +190,7 @@ class Supervision:
         self._killed_because = why
         self._launcher.kill(self.twin_id)
 
-    def _note_crash(self, observed: Observed, now: float) -> None:
+    def _note_crash(self, observed: Observed, now: float, revision: int) -> None:
         """Count a death once, and give up where another start would be of no use."""
         self._launched = None
         what = describe_death(observed, self._launcher.files(self.twin_id))
@@ -175,12 +199,14 @@ class Supervision:
         log.warning("The runtime of %s died: %s", self.twin_id, self._trouble)
         self._crashes.crashed(now)
         if observed.failure is not None and observed.failure.permanent:
-            self._give_up(self._trouble)
+            self._give_up(self._trouble, revision)
         elif self._crashes.exhausted(now):
             count, window = self._crashes.count(now), self._policy.window_s
-            self._give_up(f"It died {count} times within {window:g} s and is not started again. {self._trouble}")
+            said = f"It died {count} times within {window:g} s and is not started again. {self._trouble}"
+            self._give_up(said, revision)
 
-    def _give_up(self, detail: str) -> Verdict:
+    def _give_up(self, detail: str, revision: int) -> Verdict:
+        self._given_up_revision = revision
         self._given_up = Verdict(phase="failed", detail=detail)
         return self._given_up
 

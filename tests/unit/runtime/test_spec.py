@@ -18,8 +18,8 @@ from hanzo_twin.errors import (
     StoreUnavailableError,
 )
 from hanzo_twin.runtime.directory import (
-    DirectoryLock,
     RuntimeFiles,
+    lock_runtime,
     process_started_ticks,
     read_model,
     write_atomically,
@@ -73,18 +73,18 @@ def test_failures_say_whether_trying_again_is_of_use() -> None:
 
 def test_one_process_has_a_directory(tmp_path: Path) -> None:
     files = RuntimeFiles(tmp_path / "t1")
-    lock = DirectoryLock(files)
+    lock = lock_runtime(files)
     assert stat.S_IMODE(files.directory.stat().st_mode) == 0o700
     with pytest.raises(ConflictError, match=r"Another process already serves the runtime directory '.*t1'"):
-        DirectoryLock(files)
+        lock_runtime(files)
     lock.release()
-    DirectoryLock(files).release()
+    lock_runtime(files).release()
 
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnavailableError, match=r"file/t1' cannot be used: Not a directory\."):
-        DirectoryLock(RuntimeFiles(tmp_path / "file" / "t1"))
+        lock_runtime(RuntimeFiles(tmp_path / "file" / "t1"))
 
 
 def test_a_failed_write_leaves_the_old_content(tmp_path: Path) -> None:
