@@ -155,10 +155,12 @@ class LinkLimits:
     Args:
         buffer_size: most messages buffered (and, with flow control, unacknowledged) at once.
         reconnect_backoff_ms: waits before the 1st, 2nd … attempt to reconnect; the last is repeated.
+        paced: recorded data come at their recorded pace; otherwise (mode batch) as fast as they are taken.
     """
 
     buffer_size: int = 100
-    reconnect_backoff_ms: tuple[int, ...] = (100, 500, 2000, 10000)
+    reconnect_backoff_ms: tuple[float, ...] = (100, 500, 2000, 10000)
+    paced: bool = True
 
     def backoff_seconds(self, attempt: int) -> float:
         """Wait before reconnection attempt number ``attempt`` (from 0), s."""

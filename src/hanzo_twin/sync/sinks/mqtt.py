@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import count
 
 from hanzo_twin.clock import Clock
@@ -48,7 +49,7 @@ class MqttSink:
         self._link = BrokerLink(
             config,
             config.broker,
-            session=Session(identifier=config.client_id or f"hanzo-twin-{identity}", persistent=False),
+            session=Session(identifier=config.client_id or _derived_identifier(identity, config), persistent=False),
             clock=clock,
             limits=limits,
             open_client=self._open_client,
@@ -119,3 +120,7 @@ class MqttSink:
         self._link.last_error = (
             f"The broker {self._link.broker} refused a message for '{self._config.topic}': {reason}."
         )
+
+
+def _derived_identifier(identity: str, config: MqttPublish) -> str:
+    return f"hanzo-twin-{identity}-out-{sha256(config.topic.encode()).hexdigest()[:8]}"

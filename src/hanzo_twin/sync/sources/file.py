@@ -25,11 +25,8 @@ class FileSource:
 
     A cell that is empty is left out of its message. Nothing of a file with a wrong row is delivered, except of one that
     is too large to be checked beforehand: there wrong rows are passed over and counted. With ``loop`` in the definition
-    the file begins again with times that go on from its end.
-
-    Args:
-        paced: deliver each row when it is due, at ``speed`` times the recorded pace; otherwise as fast as they are
-            taken.
+    the file begins again with times that go on from its end. Where ``limits.paced`` is set, a row is delivered when it
+    is due, at ``speed`` times the recorded pace.
     """
 
     def __init__(
@@ -40,13 +37,12 @@ class FileSource:
         clock: Clock,
         inbox: Inbox,
         limits: LinkLimits,
-        paced: bool = True,
     ) -> None:
         self._config = config
         self._path = Path(config.path)
         self._clock = clock
         self._inbox = inbox
-        self._paced = paced
+        self._speed = config.speed if limits.paced else None
         self._state: Literal["connecting", "connected", "finished", "failed"] = "connecting"
         self._messages = self._dropped = 0
         self._last_error = ""
@@ -85,7 +81,7 @@ class FileSource:
             await asyncio.to_thread(_check, log)
         self._columns = log.columns
         self._state = "connected"
-        schedule = _Schedule(self._clock, speed=self._config.speed if self._paced else None)
+        schedule = _Schedule(self._clock, speed=self._speed)
         while True:
             schedule.begin_again()
             await self._play_once(log.rows(reject=None if checked else self._reject), schedule)

@@ -135,6 +135,6 @@ class MqttSource:
 
 
 def _derived_identifier(identity: str, config: models.MqttSource) -> str:
-    """Another set of topics is another session: the broker would go on with the subscriptions of the old one."""
-    digest = sha256(repr((config.topic, config.qos)).encode()).hexdigest()[:8]
-    return f"hanzo-twin-{identity}-{digest}"
+    """Other topics are another session: in the old one the broker would go on with the old subscriptions."""
+    link = (config.topic, config.qos, sorted(config.mapping))
+    return f"hanzo-twin-{identity}-in-{sha256(repr(link).encode()).hexdigest()[:8]}"

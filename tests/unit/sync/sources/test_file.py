@@ -27,7 +27,7 @@ class Player:
         self.clock = ManualClock(now=1000.0)
         self.inbox = Inbox(inbox_size)
         self.source = FileSource(
-            config, identity="test", clock=self.clock, inbox=self.inbox, limits=LinkLimits(), paced=paced
+            config, identity="test", clock=self.clock, inbox=self.inbox, limits=LinkLimits(paced=paced)
         )
 
     async def take(self, count: int) -> list[Mapping[str, float | str]]:
