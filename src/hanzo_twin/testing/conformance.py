@@ -358,6 +358,16 @@ class EngineConformance:
         fork.step(10)
         fork.close()
 
+    def test_a_fork_keeps_its_parameters_when_the_original_changes(self, simulation: Simulation) -> None:
+        busy(simulation)
+        first, second = simulation.fork(), simulation.fork()
+        first.step(50)
+        simulation.set_parameter(DAMPING, 50.0)
+        second.step(50)
+        assert second.get_state() == first.get_state()
+        first.close()
+        second.close()
+
     # --- parameters
 
     def test_parameters_are_read_changed_kept_and_taken_back(
@@ -567,10 +577,16 @@ class EngineConformance:
         batch = batch_engine.load_batch(SCENE, CONFIG, 4, threads=1)
         start = batch.get_state()
         batch.set_parameters(DAMPING, np.array([2.0, 2.0, 3.0, 1.0]))
-        batch.set_parameters(f"{ARM}/joint_1.armature", np.array([0.2, 0.3, 0.3, 0.1]))
+        batch.set_parameters(f"{ARM}/joint_2.armature", np.array([0.2, 0.3, 0.3, 0.1]))
         assert batch.get_state([3])[0] == start[3]
-        assert batch.get_state([1])[0].parameters == ((f"{ARM}/joint_1.armature", 0.3), (DAMPING, 2.0))
-        batch.step(5)
+        assert batch.get_state([1])[0].parameters == ((f"{ARM}/joint_2.armature", 0.3), (DAMPING, 2.0))
+        batch.step(20)
+        alone = batch_engine.load_scene(SCENE, CONFIG)
+        alone.set_parameter(DAMPING, 2.0)
+        alone.set_parameter(f"{ARM}/joint_2.armature", 0.2)
+        alone.step(20)
+        assert batch.get_state([0])[0] == alone.get_state()
+        alone.close()
         batch.set_state(start)
         assert batch.get_state() == start
         batch.step(5)

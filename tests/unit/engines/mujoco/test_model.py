@@ -97,6 +97,19 @@ def test_a_loop_stays_closed(kind: str) -> None:
     assert np.abs(loose["position"] - seen["position"]).max() > 0.1
 
 
+def test_a_revolute_loop_turns_about_its_axis_only() -> None:
+    wheel = free_body("/World/wheel", (0.0, 0.0, 0.0))
+    for kind, free in (("revolute", [1, 0, 0]), ("spherical", [1, 1, 1]), ("fixed", [0, 0, 0])):
+        axle = weld("/World/axle", "", wheel.path, kind=kind, axis=(1.0, 0.0, 0.0), closes_loop=True)
+        scene = Scene(gravity=(0.0, 0.0, 0.0), bodies={wheel.path: wheel}, joints={axle.path: axle})
+        simulation = load(scene)
+        simulation.set_applied_wrench(wheel.path, np.ones(3), np.full(3, 0.02))
+        simulation.step(250)
+        spin = simulation.get_observation(wheel.path)["angular_velocity"]
+        # torque / inertia · time = 0.02 / 0.01 · 0.5
+        assert spin == pytest.approx(free, abs=0.02), kind
+
+
 def test_a_spherical_joint_turns_about_its_point() -> None:
     bob = free_body("/World/bob", (0.3, 0.0, 0.0))
     ball = weld("/World/ball", "", bob.path, kind="spherical", pose_child_joint=Pose.of((-0.3, 0.0, 0.0)))
@@ -299,3 +312,13 @@ def test_impossible_numbers_name_the_engine() -> None:
 def test_an_empty_batch_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="0 envs"):
         MujocoEngine().load_batch(ARM, CONFIG, 0)
+
+
+def test_a_native_state_that_is_not_finite_is_refused() -> None:
+    simulation = load(ARM)
+    state = simulation.get_state()
+    damaged = bytearray(state.native)
+    damaged[-8:] = np.array([np.nan]).tobytes()
+    with pytest.raises(StateError, match="native part of the state has numbers that are not finite"):
+        simulation.set_state(replace(state, native=bytes(damaged)))
+    assert simulation.get_state() == state
