@@ -109,9 +109,14 @@ async def test_commands_act_and_are_checked(client: RuntimeClient) -> None:
     with pytest.raises(AddressError, match="is not an input"):
         await client.set_input(POSITION, 1.0)
     await client.set_input(f"{HINGE}.effort", 0.0)
+    await client.set_input(f"{HINGE}.targetVelocity", 0.5)
+    await client.step()
+    assert (await client.read([f"{HINGE}.targetVelocity", f"{HINGE}.targetPosition"]))[1].tolist() == [0.5, 0.0]
 
 
 async def test_observations_come_whole(client: RuntimeClient) -> None:
+    assert (await client.status())["joints"] == [HINGE]
+    assert "/World/pendulum/bob" in (await client.status())["bodies"]
     seen = await client.get_observation("/World/pendulum")
     time, values = await client.read([POSITION, f"{HINGE}.velocity"])
     assert seen.time == time

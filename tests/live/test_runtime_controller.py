@@ -41,10 +41,10 @@ class LocalFiles:
         self.states: dict[UUID, bytes] = {}
         self.discarded: list[UUID] = []
 
-    async def initial_state(self, twin_id: UUID) -> bytes | None:
-        return self.states.get(twin_id)
+    async def initial_state(self, twin_id: UUID) -> bytes:
+        return self.states[twin_id]
 
-    async def localize(self, definition: Mapping[str, Any], organization: str) -> dict[str, Any]:
+    async def localize(self, definition: Mapping[str, Any]) -> dict[str, Any]:
         return dict(definition)
 
     async def discard(self, twin_id: UUID) -> None:

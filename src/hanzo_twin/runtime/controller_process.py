@@ -13,11 +13,14 @@ from hanzo_twin.runtime.controller import Controller
 from hanzo_twin.runtime.directory import DirectoryLock
 from hanzo_twin.runtime.effective_settings import database_url
 from hanzo_twin.runtime.launcher import LocalLauncher
-from hanzo_twin.runtime.places import run_directory, runtimes_directory
+from hanzo_twin.runtime.places import run_directory, runtimes_directory, scene_cache_directory
 from hanzo_twin.runtime.registry import DatabaseRegistry
 from hanzo_twin.runtime.supervision import SupervisionLimits
 from hanzo_twin.runtime.twin_files import StoredTwinFiles
+from hanzo_twin.stores.buckets import open_buckets
 from hanzo_twin.stores.database import Database
+from hanzo_twin.stores.scene_files import SceneFiles
+from hanzo_twin.stores.scenes import SceneRepository
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +38,10 @@ async def run_controller(settings: Settings) -> None:
     )
     try:
         async with Database(database_url(settings), pool_size=2) as database:
+            buckets = await asyncio.to_thread(open_buckets, settings)
+            scenes = SceneFiles(SceneRepository(database), buckets.scenes, scene_cache_directory(settings))
             controller = Controller(
-                DatabaseRegistry(database, StoredTwinFiles(settings), settings),
+                DatabaseRegistry(database, StoredTwinFiles(buckets, scenes), settings),
                 LocalLauncher(runtimes_directory(settings)),
                 WallClock(),
                 limits=SupervisionLimits(start_s=settings.runtime.start_timeout_seconds),

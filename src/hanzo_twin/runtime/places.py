@@ -17,6 +17,11 @@ def history_directory(settings: Settings, twin_id: str) -> Path:
     return settings.data_dir / "history" / twin_id
 
 
+def scene_cache_directory(settings: Settings) -> Path:
+    """Stored scenes, unpacked."""
+    return settings.data_dir / "cache" / "scenes"
+
+
 def postgres_directory(settings: Settings) -> Path:
     """The embedded database."""
     return settings.data_dir / "postgres"

@@ -149,6 +149,7 @@ class RuntimeProcess:
             return at
 
     def status(self) -> dict[str, Any]:
+        """Health, and the paths of joints and bodies in the order of a state's arrays."""
         return {
             "twin": self._spec.twin_id,
             "name": self._spec.name,

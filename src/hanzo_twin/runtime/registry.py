@@ -22,7 +22,6 @@ from hanzo_twin.runtime.places import history_directory, runtimes_directory
 from hanzo_twin.runtime.spec import RuntimeSpec
 from hanzo_twin.runtime.supervision import Verdict
 from hanzo_twin.stores.database import Database
-from hanzo_twin.stores.records import TwinRecord
 from hanzo_twin.stores.runtimes import RuntimeRepository
 from hanzo_twin.stores.tables import twins
 from hanzo_twin.stores.twins import TwinRepository
@@ -33,15 +32,16 @@ log = logging.getLogger(__name__)
 class TwinFiles(Protocol):
     """What of a twin lies in the object store."""
 
-    async def initial_state(self, twin_id: UUID) -> bytes | None:
-        """What a fork begins from; None for a twin that is no fork."""
+    async def initial_state(self, twin_id: UUID) -> bytes:
+        """What a fork begins from. Raises NotFoundError, StoreUnavailableError."""
         ...
 
-    async def localize(self, definition: Mapping[str, Any], organization: str) -> dict[str, Any]:
+    async def localize(self, definition: Mapping[str, Any]) -> dict[str, Any]:
         """``definition`` with its stored scenes replaced by files on this machine.
 
         Raises:
-            NotFoundError: a scene does not exist. StoreUnavailableError: the object store does not answer.
+            NotFoundError, InvalidInputError: a scene or file does not exist. StoreUnavailableError: the object store
+                does not answer.
         """
         ...
 
@@ -84,8 +84,9 @@ class DatabaseRegistry:
     async def spec(self, twin: WantedTwin) -> RuntimeSpec:
         record = await self._twins.get(UUID(twin.id), organization=None)
         directory = runtimes_directory(self._settings) / twin.id
-        definition = await self._files.localize(record.definition, record.organization)
-        if record.parent_id is not None or record.ephemeral:
+        definition = await self._files.localize(record.definition)
+        fork = record.parent_id is not None or record.ephemeral
+        if fork:
             definition = on_its_own(definition)
         definition |= {"id": twin.id, "name": record.name}  # sources and sinks are known to brokers by them
         return RuntimeSpec(
@@ -95,20 +96,16 @@ class DatabaseRegistry:
             base_directory=self._settings.data_dir,
             directory=directory,
             history_directory=history_directory(self._settings, twin.id),
-            initial_state=await self._initial_state(record, directory),
+            initial_state=await self._initial_state(record.id, directory) if fork else None,
             resume=continues(definition),
             checkpoint_seconds=self._settings.runtime.checkpoint_seconds,
             memory_bytes=self._settings.runtime.memory_mib << 20,
         )
 
-    async def _initial_state(self, record: TwinRecord, directory: Path) -> Path | None:
+    async def _initial_state(self, fork_id: UUID, directory: Path) -> Path:
         path = RuntimeFiles(directory).initial_state
-        if path.exists():
-            return path
-        state = await self._files.initial_state(record.id)
-        if state is None:
-            return None
-        await asyncio.to_thread(_keep, path, state)
+        if not path.exists():
+            await asyncio.to_thread(_keep, path, await self._files.initial_state(fork_id))
         return path
 
     async def record(self, twin: WantedTwin, verdict: Verdict, *, restarts: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
 from hanzo_twin.engines.port import JointCommand
@@ -13,13 +13,14 @@ from hanzo_twin.runtime import runtime_pb2 as pb
 from hanzo_twin.runtime import runtime_pb2_grpc as pb_grpc
 from hanzo_twin.runtime.trajectory import MAX_STEPS, Trajectory, predict
 from hanzo_twin.runtime.wire import from_array, to_array
-from hanzo_twin.scene.addresses import describe, parameter_addresses
+from hanzo_twin.scene.addresses import Address, describe, parameter_addresses
 from hanzo_twin.sync.events import SyncEvent
 from hanzo_twin.sync.live import LiveTwin
 from hanzo_twin.twin.state import TwinState
 from hanzo_twin.twin.twin import Twin
 
 _CHANNELS = {"positions": "targetPosition", "velocities": "targetVelocity", "efforts": "effort"}
+_TARGETS = {"targetPosition": "command_positions", "targetVelocity": "command_velocities"}
 _STEPS_AT_A_TIME = 100
 _EVENT_POLL_SECONDS = 0.1
 
@@ -125,7 +126,7 @@ class RuntimeService(pb_grpc.RuntimeServicer):
         return pb.Observation(path=seen.path, time=self._twin.epoch + seen.time, data=data)
 
     async def Read(self, request: pb.ReadRequest, context: Any) -> pb.Values:  # noqa: N802
-        return pb.Values(time=self._twin.time, values=self._twin.read(request.addresses).tolist())
+        return pb.Values(time=self._twin.time, values=read(self._twin, request.addresses))
 
     async def ListParameters(self, request: pb.ListParametersRequest, context: Any) -> pb.Parameters:  # noqa: N802
         found = []
@@ -191,6 +192,20 @@ class RuntimeService(pb_grpc.RuntimeServicer):
     async def Stop(self, request: pb.StopRequest, context: Any) -> pb.Moment:  # noqa: N802
         self._lifecycle.stop()
         return self._moment()
+
+
+def read(twin: Twin, addresses: Sequence[str]) -> list[float]:
+    """As `Twin.read`, and of a drive's target what is commanded."""
+    targets = {address: _TARGETS.get(Address.parse(address).attribute) for address in addresses}
+    others = [address for address, field in targets.items() if field is None]
+    values = dict(zip(others, twin.read(others).tolist(), strict=True))
+    if len(others) < len(targets):
+        state = twin.simulation.get_state()
+        for address, field in targets.items():
+            if field is not None:
+                describe(twin.scene, address)
+                values[address] = float(getattr(state, field)[twin.inputs.column(Address.parse(address).path)])
+    return [values[address] for address in addresses]
 
 
 def _event(event: SyncEvent) -> pb.Event:
