@@ -7,15 +7,17 @@ A mesh collides as its convex hull (or as what its approximation asks for where 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mujoco
 import numpy as np
-from scipy.spatial import ConvexHull, QhullError
 
 from hanzo_twin.errors import SceneError, UnsupportedError
 from hanzo_twin.scene.model import Box, Capsule, Cone, Cylinder, Material, Mesh, Plane, Shape, Sphere
 from hanzo_twin.spatial import FloatArray, Pose
+
+if TYPE_CHECKING:
+    from scipy.spatial import ConvexHull
 
 CONE_SIDES = 64
 CONVEX_TOLERANCE = 1e-3
@@ -99,6 +101,9 @@ def _mesh_options(spec: Any, shape: Shape, mesh: Mesh) -> tuple[Pose, dict[str, 
 
 
 def _convex_hull(shape: Shape, vertices: FloatArray) -> ConvexHull:
+    # Imported here: it takes as long as MuJoCo itself, and scenes without meshes do not need it.
+    from scipy.spatial import ConvexHull, QhullError
+
     try:
         return ConvexHull(vertices)
     except (QhullError, ValueError) as flat:
