@@ -42,14 +42,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=openapi.DESCRIPTION,
         openapi_tags=openapi.TAGS,
         lifespan=lifespan,
-        max_body_size=MAX_BODY_BYTES,
         dependencies=[Depends(refuse_unknown_parameters)],
         redirect_slashes=False,
     )
     for part in (twins, control, sync, scenes, objects, health):
         app.include_router(part.router)
     app.add_middleware(RequestTimer)
-    app.add_middleware(Guard, hosts={*LOOPBACK, chosen.server.host})
+    app.add_middleware(
+        Guard,
+        hosts={*LOOPBACK, chosen.server.host},
+        default_limit=MAX_BODY_BYTES,
+        limits={("POST", "/v1/scenes"): scenes.MAX_UPLOAD_BYTES},
+    )
     problems.install(app)
     openapi.install(app)
     return app

@@ -26,7 +26,7 @@ _TITLES: dict[int, tuple[str, str]] = {
     405: ("method-not-allowed", "This address does not take that method."),
     406: ("not-acceptable", "The answer does not come in that form."),
     408: ("timeout", "The request did not arrive in time."),
-    412: ("revision-changed", "It was changed by someone else in the meantime."),
+    412: ("conflict", "It was changed by someone else in the meantime."),
     413: ("too-large", "The request is too large."),
     415: ("unsupported-media-type", "The content type is not one that is taken here."),
 }
@@ -60,7 +60,7 @@ def plain_problem(status: int, detail: str = "", *, hint: str = "", code: str = 
     code = code or known
     return Problem(
         type=f"{TYPE_PREFIX}{code}",
-        title=HTTPStatus(status).phrase,
+        title=code.replace("-", " ").capitalize(),
         status=status,
         detail=detail or text,
         hint=hint,
@@ -79,7 +79,7 @@ def install(app: FastAPI) -> None:
 async def _designed(request: Request, error: Exception) -> Response:
     assert isinstance(error, HanzoTwinError)
     if isinstance(error, UnavailableError) or error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log.warning("%s %s: %s", request.method, request.url.path, error.message)
+        _log.warning("%s %s: %s", request.method, request.url.path, error)
     return problem_response(to_problem(error))
 
 

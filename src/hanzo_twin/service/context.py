@@ -16,7 +16,7 @@ from hanzo_twin.stores.buckets import Buckets, open_buckets
 from hanzo_twin.stores.database import Database
 from hanzo_twin.stores.embedded_postgres import EmbeddedPostgres
 from hanzo_twin.stores.migrate import upgrade
-from hanzo_twin.stores.runtimes import CheckpointRepository, RuntimeRepository
+from hanzo_twin.stores.runtimes import RuntimeRepository
 from hanzo_twin.stores.scene_files import SceneFiles
 from hanzo_twin.stores.scenes import SceneRepository
 from hanzo_twin.stores.twins import TwinRepository
@@ -33,7 +33,6 @@ class Platform:
     database: Database
     twins: TwinRepository
     runtimes: RuntimeRepository
-    checkpoints: CheckpointRepository
     scenes: SceneRepository
     buckets: Buckets
     scene_files: SceneFiles
@@ -61,7 +60,6 @@ class Platform:
                 database=database,
                 twins=TwinRepository(database, chosen),
                 runtimes=RuntimeRepository(database, chosen),
-                checkpoints=CheckpointRepository(database, chosen),
                 scenes=scenes,
                 buckets=buckets,
                 scene_files=SceneFiles(scenes, buckets.scenes, settings.data_dir / "cache" / "scenes"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -12,6 +11,7 @@ import numpy as np
 from hanzo_twin.definition.yaml_source import definition_object, parse_definition_object
 from hanzo_twin.errors import ConflictError, HanzoTwinError, InvalidInputError
 from hanzo_twin.runtime.client import RuntimeClient
+from hanzo_twin.runtime.twin_files import initial_state_key
 from hanzo_twin.service.context import Platform
 from hanzo_twin.service.lookup import RUNNING, find_twin, runtime_of
 from hanzo_twin.service.requests import CompareRequest, ForkRequest
@@ -45,7 +45,7 @@ async def fork_twin(platform: Platform, twin: str, request: ForkRequest, *, wait
         state = await runtime.get_state_bytes()
     fork = await _create(platform, parent, request)
     try:
-        await _keep_state(platform, fork, state)
+        await platform.buckets.checkpoints.put(initial_state_key(fork.id), state)
         return await _run_with_changes(platform, fork, request, wait_seconds)
     except HanzoTwinError:
         await platform.twins.delete(fork.id, organization=None)
@@ -69,18 +69,6 @@ async def _create(platform: Platform, parent: TwinRecord, request: ForkRequest) 
         ephemeral=True,
         expires_at=datetime.fromtimestamp(platform.clock.now(), UTC) + timedelta(seconds=request.ttl_seconds),
         twin_id=fork_id,
-    )
-
-
-async def _keep_state(platform: Platform, fork: TwinRecord, state: bytes) -> None:
-    """Leave the state where the controller finds what a fork begins from."""
-    key = f"{fork.id}/initial.state"
-    await platform.buckets.checkpoints.put(key, state)
-    await platform.checkpoints.add(
-        fork.id,
-        time=platform.clock.now(),
-        object_key=key,
-        sha256=hashlib.sha256(state).hexdigest(),
     )
 
 

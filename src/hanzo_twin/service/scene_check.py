@@ -12,6 +12,7 @@ from hanzo_twin.errors import HanzoTwinError
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.load import Reference, inspect_scene
 from hanzo_twin.scene.model import Scene
+from hanzo_twin.scene.probe import probe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,13 +76,18 @@ def check_scene(
 ) -> SceneReport:
     """Inspect ``source`` as `load_scene` would load it; with ``engine``, also build it there once.
 
-    Content of the file, however bad, raises nothing.
+    Content of the file, however bad, raises nothing: it is read in another process first, because a damaged binary
+    USD file can crash USD.
 
     Raises:
         UnsupportedError: there is no such engine. NotInstalledError: its extra is missing.
     """
     asked = load_engine(engine) if engine is not None else None
-    scene, diagnoses = inspect_scene(source, composition=composition, floating_base=floating_base)
+    fatal = probe(source, composition=composition, floating_base=floating_base)
+    if fatal is not None:
+        scene, diagnoses = None, (fatal,)
+    else:
+        scene, diagnoses = inspect_scene(source, composition=composition, floating_base=floating_base)
     broken = any(diagnosis.severity == "error" for diagnosis in diagnoses)
     if scene is not None and asked is not None and not broken:
         diagnoses = (*_refusals(scene, asked), *diagnoses)

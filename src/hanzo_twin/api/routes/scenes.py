@@ -36,7 +36,6 @@ async def list_scenes(
     summary="Upload a scene",
     status_code=201,
     responses=documented(409, 413),
-    max_body_size=MAX_UPLOAD_BYTES,
 )
 async def upload_scene(
     response: Response,

@@ -6,6 +6,7 @@ import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from starlette.exceptions import HTTPException
 
 from hanzo_twin.api.bodies import DEFINITION_BODY, PATCH_BODY, read_definition, read_merge_patch
 from hanzo_twin.api.dependencies import NO_FILTER, Cursor, Limit, Organization, PlatformDep, TwinRef
@@ -69,8 +70,11 @@ async def update_twin(
     request: Request, response: Response, platform: PlatformDep, twin: TwinRef, if_match: IfMatch = None
 ) -> TwinView:
     """Change the definition by a JSON merge patch (RFC 7396). A running twin takes it up when it starts next."""
-    patch = await read_merge_patch(request)
-    return _tagged(response, await twins.update_twin(platform, twin, patch, revision=_revision(if_match)))
+    patch, revision = await read_merge_patch(request), _revision(if_match)
+    current = await twins.get_twin(platform, twin)
+    if revision not in (None, current.revision):
+        raise HTTPException(412, f"Twin '{current.name}' has revision {current.revision} by now, not {revision}.")
+    return _tagged(response, await twins.update_twin(platform, twin, patch, revision=revision))
 
 
 @router.delete(
