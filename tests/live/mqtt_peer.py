@@ -136,4 +136,4 @@ class Cable:
             while data := await reader.read(65536):
                 writer.write(data)
                 await writer.drain()
-        writer.transport.abort()
+        writer.close()

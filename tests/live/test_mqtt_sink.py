@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -67,6 +69,22 @@ async def test_while_the_broker_is_away_the_oldest_are_dropped_and_the_rest_goes
             await watcher.until(lambda: sink.status().messages == 10)
         status = sink.status()
         assert (status.state, status.dropped, status.reconnects) == ("connected", 20, 1)
+
+
+async def test_what_the_broker_had_not_taken_when_it_died_is_sent_again(make_mosquitto: MakeBroker) -> None:
+    broker = make_mosquitto()
+    async with sending(broker.url) as sink:
+        await until(lambda: sink.status().state == "connected")
+        assert broker.process_id is not None
+        os.kill(broker.process_id, signal.SIGSTOP)
+        for payload in numbered(0, 40):
+            sink.publish(payload)
+        await asyncio.sleep(0.1)
+        assert sink.status().messages == 0
+        broker.kill()
+        await asyncio.to_thread(broker.start)
+        await until(lambda: sink.status().messages == 40)
+        assert (sink.status().dropped, sink.status().reconnects) == (0, 1)
 
 
 async def test_a_broker_without_mqtt_5(embedded: LocalBroker) -> None:

@@ -192,6 +192,9 @@ async def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1_and_held_back_by_tc
     async with running(source_config(embedded.url), limits=limits) as source:
         await source.connected()
         await publish(embedded.url, "arm/a", numbered(0, 300))
+        await until(lambda: source.source.status().messages >= 11)
+        await asyncio.sleep(0.2)
+        assert source.source.status().messages == 11  # the inbox is full, one waits before it, the rest is not read
         taken: list[Message] = []
         async with asyncio.timeout(15):
             while len(taken) < 300:
