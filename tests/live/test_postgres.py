@@ -214,6 +214,19 @@ def test_root_keeps_data_elsewhere_when_the_account_cannot_reach_them(tmp_path: 
     assert not home.exists()
 
 
+@root_only
+def test_data_elsewhere_go_when_their_temporary_directory_has_gone(tmp_path: Path) -> None:
+    forgotten, next_one = tmp_path / "forgotten", tmp_path / "next"
+    with EmbeddedPostgres(forgotten):
+        cluster = find_cluster(forgotten)
+    if not cluster.elsewhere:
+        pytest.skip("the temporary directory can be reached by every account")
+    shutil.rmtree(forgotten)
+    with EmbeddedPostgres(next_one):
+        assert not cluster.path.parent.exists()
+    EmbeddedPostgres(next_one).remove()
+
+
 ORDINARY = """
 import os, sys
 from pathlib import Path

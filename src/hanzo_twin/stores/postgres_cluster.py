@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +125,7 @@ def _place_elsewhere(data_dir: Path) -> Path:
     """A place below `shared_root`, noted in ``data_dir`` so that the directory may be moved."""
     clusters = shared_root() / "clusters"
     clusters.mkdir(mode=0o711, exist_ok=True)
+    _sweep(clusters)
     home = clusters / secrets.token_hex(8)
     home.mkdir(mode=0o711)
     home.chmod(0o711)
@@ -132,3 +135,14 @@ def _place_elsewhere(data_dir: Path) -> Path:
     temporary.write_text(str(path))
     temporary.replace(data_dir / "location")
     return path
+
+
+def _sweep(clusters: Path) -> None:
+    """Delete what belonged to data directories among the temporary files that are gone now; others may be unmounted."""
+    for home in clusters.iterdir():
+        with contextlib.suppress(OSError):
+            origin = Path((home / "origin").read_text())
+            temporary = origin.is_relative_to(tempfile.gettempdir())
+            cluster = Cluster(path=home / "cluster", uid=UNPRIVILEGED_UID, elsewhere=True)
+            if temporary and not origin.exists() and not cluster.processes():
+                shutil.rmtree(home)

@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -105,17 +106,29 @@ def sequence_of(payload: memoryview) -> int:
     return int(_COUNTS.unpack_from(payload)[0])
 
 
+def row_count_of(payload: memoryview) -> int:
+    """The number of rows in a payload."""
+    return int(_COUNTS.unpack_from(payload)[1])
+
+
 def decode(payload: memoryview) -> Rows:
     """Rows of a payload whose digest has been checked."""
     _, count, address_count, detail_count = _COUNTS.unpack_from(payload)
     cursor = _Cursor(payload, _COUNTS.size)
     time, received = cursor.array("<i8", count), cursor.array("<i8", count)
     value, rank, kind = cursor.array("<f8", count), cursor.array("<u4", count), cursor.array("u1", count)
-    names = cursor.texts(cursor.array("<u4", address_count))
+    lengths = cursor.array("<u4", address_count)
+    table = _table(lengths.tobytes(), cursor.take(int(lengths.sum())))
     numbers, lengths = cursor.array("<u4", detail_count), cursor.array("<u4", detail_count)
     details = tuple(zip(numbers.tolist(), cursor.texts(lengths), strict=True))
-    table = AddressTable([name.decode() for name in names])
     return Rows(time=time, received=received, value=value, kind=kind, rank=rank, table=table, details=details)
+
+
+@lru_cache(maxsize=64)
+def _table(lengths: bytes, names: bytes) -> AddressTable:
+    """Kept, because frame after frame has the same addresses."""
+    cursor = _Cursor(memoryview(names), 0)
+    return AddressTable([name.decode() for name in cursor.texts(np.frombuffer(lengths, dtype="<u4"))])
 
 
 class _Cursor:
@@ -128,9 +141,12 @@ class _Cursor:
         self._offset += array.nbytes
         return array
 
+    def take(self, length: int) -> bytes:
+        self._offset += length
+        return bytes(self._data[self._offset - length : self._offset])
+
     def texts(self, lengths: NDArray[Any]) -> list[bytes]:
         texts = []
         for length in lengths.tolist():
-            texts.append(bytes(self._data[self._offset : self._offset + length]))
-            self._offset += length
+            texts.append(self.take(length))
         return texts

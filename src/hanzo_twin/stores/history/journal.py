@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hanzo_twin.errors import StoreUnavailableError
 from hanzo_twin.stores.history.batch import Rows
-from hanzo_twin.stores.history.frames import PAYLOAD_MIN, ChainHead, decode, sequence_of
+from hanzo_twin.stores.history.frames import PAYLOAD_MIN, ChainHead, decode, row_count_of, sequence_of
 
 _MAGIC = b"HTWINJ1\n"
 _HEADER = struct.Struct("<8sQ32s")
@@ -34,6 +34,10 @@ class StoredFrame:
     payload: memoryview
     head: ChainHead
     intact: bool
+
+    @property
+    def row_count(self) -> int:
+        return row_count_of(self.payload)
 
     def rows(self) -> Rows:
         return decode(self.payload)
@@ -62,7 +66,7 @@ class JournalContent:
 
     @property
     def row_count(self) -> int:
-        return sum(len(frame.rows()) for frame in self.frames if frame.intact)
+        return sum(frame.row_count for frame in self.frames if frame.intact)
 
     @property
     def damaged(self) -> tuple[StoredFrame, ...]:

@@ -16,7 +16,7 @@ from hanzo_twin.stores.history.batch import Kind
 from hanzo_twin.stores.history.frames import ChainHead
 from hanzo_twin.stores.history.query import QueryLimits, run_query
 from hanzo_twin.stores.history.segments import SCHEMA
-from hanzo_twin.stores.history.snapshot import take_snapshot
+from hanzo_twin.stores.history.snapshot import check_directory, take_snapshot
 from hanzo_twin.stores.history.verification import VerificationReport, verify
 
 PLAIN_SCHEMA = pa.schema(
@@ -52,7 +52,7 @@ class HistoryReader:
             InvalidInputError: the SQL is wrong, is no SELECT, or goes beyond the limits; says which.
             NotFoundError: there is no history.
         """
-        take_snapshot(self.directory)
+        check_directory(self.directory)
         return run_query(self.directory, sql, limits or QueryLimits())
 
     def read(

@@ -37,7 +37,7 @@ class Recovery:
 
 
 def recover(directory: Path) -> Recovery:
-    """Remove leftovers, cut a torn end off, find the end of the chain. The caller holds the writer's lock.
+    """Remove leftovers, save a torn end, find the end of the chain. The caller holds the writer's lock.
 
     Raises:
         OSError: the directory cannot be read or written.
@@ -50,7 +50,7 @@ def recover(directory: Path) -> Recovery:
         path = journal.create_journal(directory, _head_of_segments(directory))
         contents = [journal.read_journal(path)]
     last = contents[-1]
-    torn_file = _cut_torn_end(last) if last.torn else None
+    torn_file = _save_torn_end(last) if last.torn else None
     damaged = tuple(frame.sequence for content in contents for frame in content.damaged)
     if damaged:
         _LOG.error("history %s: frame %d and %d others were altered", directory, damaged[0], len(damaged) - 1)
@@ -98,12 +98,12 @@ def _head_of_segments(directory: Path) -> ChainHead:
     return segment_info(list_segments(directory)[-1].path).head
 
 
-def _cut_torn_end(content: journal.JournalContent) -> Path:
+def _save_torn_end(content: journal.JournalContent) -> Path:
+    """Keep the bytes behind the last whole frame; `JournalFile` cuts them off before it appends."""
     saved = content.path.with_name(f"torn-{content.head.sequence + 1:020d}.bin")
     with saved.open("wb") as file:
         file.write(content.torn)
         file.flush()
         os.fsync(file.fileno())
-    os.truncate(content.path, content.size)
-    _LOG.warning("history %s: cut %d torn bytes off, kept in %s", content.path, len(content.torn), saved.name)
+    _LOG.warning("history %s: %d torn bytes at the end are moved to %s", content.path, len(content.torn), saved.name)
     return saved

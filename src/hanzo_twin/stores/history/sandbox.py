@@ -16,15 +16,15 @@ from hanzo_twin.errors import HanzoTwinError, InvalidInputError
 from hanzo_twin.stores.history.segments import SCHEMA
 from hanzo_twin.stores.history.snapshot import take_snapshot
 
-_OVERHEAD_MB = 512
-"""Address space for data that Python, Arrow and DuckDB take before the query begins."""
+_SLACK_MB = 256
+"""For what DuckDB does not count as its own: buffers of Arrow, threads."""
 
 
 def main() -> int:
     """Run the query on stdin; 0, or 1 with the reason on stderr."""
     request = json.load(sys.stdin)
     limits = request["limits"]
-    _limit_memory(limits["memory_mb"] + _OVERHEAD_MB)
+    _limit_memory(limits["memory_mb"] + _SLACK_MB)
     try:
         table = _run(Path(request["directory"]), request["sql"], limits)
         with pa.ipc.new_stream(sys.stdout.buffer, table.schema) as stream:
@@ -81,7 +81,10 @@ def _connect(directory: Path, memory_mb: int) -> duckdb.DuckDBPyConnection:
 
 
 def _limit_memory(megabytes: int) -> None:
-    resource.setrlimit(resource.RLIMIT_DATA, (megabytes << 20, megabytes << 20))
+    """Allow so much more than the libraries have reserved on being imported: a gigabyte that is never touched."""
+    reserved_pages = int(Path("/proc/self/statm").read_text().split()[5])
+    limit = reserved_pages * resource.getpagesize() + (megabytes << 20)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

@@ -26,6 +26,12 @@ class Snapshot:
         return frames_table(frames) if frames else SCHEMA.empty_table()
 
 
+def check_directory(directory: Path) -> None:
+    """Raise NotFoundError unless ``directory`` exists."""
+    if not directory.is_dir():
+        raise NotFoundError(f"There is no history in {directory}.", hint="A history begins when its twin first runs.")
+
+
 def take_snapshot(directory: Path) -> Snapshot:
     """Read the journals, then list the segments: a journal that becomes a segment meanwhile is seen once or twice,
     never not at all, and is then dropped in favour of the segment.
@@ -34,8 +40,7 @@ def take_snapshot(directory: Path) -> Snapshot:
         NotFoundError: there is no such directory.
         StoreUnavailableError: it cannot be read.
     """
-    if not directory.is_dir():
-        raise NotFoundError(f"There is no history in {directory}.", hint="A history begins when its twin first runs.")
+    check_directory(directory)
     try:
         journals = []
         for path in list_journals(directory):

@@ -106,7 +106,7 @@ def _journal(walk: _Walk, content: JournalContent, *, last: bool) -> None:
     walk.enter(file, content.previous)
     for frame in content.frames:
         if frame.intact:
-            walk.rows += len(frame.rows())
+            walk.rows += frame.row_count
         else:
             walk.report(file, frame.sequence, "the frame does not fit its digest: it was altered")
         walk.meet(file, frame.head)
