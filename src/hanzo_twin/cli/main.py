@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
-from hanzo_twin.cli import calibrate, history, parameters, scenes, serve, status, twins, whatif
+from hanzo_twin.cli import calibrate, demo, history, parameters, scenes, serve, status, twins, whatif
 from hanzo_twin.cli.group import Group
 from hanzo_twin.cli.output import Json, emit, say
 
@@ -53,12 +51,7 @@ history.register(app)
 calibrate.register(app)
 app.add_typer(parameters.app, name="parameters")
 app.add_typer(scenes.app, name="scene")
-if find_spec("hanzo_twin.cli.demo") is not None:
-
-    @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
-    def demo(ctx: typer.Context) -> None:
-        """Bring all of it up and watch a twin find out what its machine weighs."""
-        import_module("hanzo_twin.cli.demo").run(ctx.args)
+demo.register(app)
 
 
 def run() -> None:
