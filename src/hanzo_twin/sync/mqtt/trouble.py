@@ -13,7 +13,8 @@ from hanzo_twin.sync.mqtt.client import ClosedEarlyError
 
 UNSUPPORTED_VERSION = 132
 _UNSPECIFIED = 128  # also what paho reports when no packet said why
-_BAD_IDENTIFIER, _BAD_CREDENTIALS, _NOT_AUTHORIZED, _SESSION_TAKEN_OVER = 133, 134, 135, 142
+_BAD_IDENTIFIER, _BAD_CREDENTIALS, _NOT_AUTHORIZED = 133, 134, 135
+_KEEP_ALIVE_TIMEOUT, _SESSION_TAKEN_OVER = 141, 142
 _IS_IT_TLS = "Does this port speak TLS? Without TLS the URL begins with mqtt://."
 
 
@@ -45,6 +46,7 @@ def _explain_code(error: aiomqtt.MqttCodeError, username: str | None) -> tuple[s
         _BAD_CREDENTIALS: (f"refused the login {who}: wrong user name or password", hint),
         _NOT_AUTHORIZED: (f"does not authorize us {who}{_detail(error)}", hint),
         _BAD_IDENTIFIER: ("refused the client id", "Give the source another client_id."),
+        _KEEP_ALIVE_TIMEOUT: ("does not answer any more", "Is it overloaded, or the network interrupted?"),
         _SESSION_TAKEN_OVER: (
             "ended the connection because another client connected with our client id",
             "Each source and sink needs a client_id of its own; is the same twin running twice?",

@@ -22,6 +22,7 @@ def told(error: aiomqtt.MqttError, *, has_certificate: bool = False, username: s
         (PacketTypes.CONNACK, 135, "does not authorize us as user 'twin'"),
         (PacketTypes.CONNACK, 133, "refused the client id"),
         (PacketTypes.CONNACK, 136, "refused: Server unavailable"),
+        (PacketTypes.DISCONNECT, 141, "does not answer any more"),
         (PacketTypes.DISCONNECT, 142, "ended the connection because another client connected with our client id"),
         (PacketTypes.DISCONNECT, 128, "was lost: the connection ended unexpectedly"),
     ],
