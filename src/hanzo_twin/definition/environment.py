@@ -13,6 +13,9 @@ from hanzo_twin.errors import nearest
 PREFIX = "HANZO_TWIN_"
 CONFIG_VARIABLE = "HANZO_TWIN_CONFIG"
 
+# These steer the command line and the tests; they are not settings.
+_OF_OTHERS = frozenset({"HANZO_TWIN_URL", "HANZO_TWIN_DEBUG", "HANZO_TWIN_REQUIRE_PEERS"})
+
 # Kubernetes sets these in every pod beside a Service named hanzo-twin; they are not settings.
 _OF_KUBERNETES = re.compile(r"HANZO_TWIN_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
 
@@ -28,7 +31,7 @@ def overlay(document: Document, schema: Mapping[str, Any], environ: Mapping[str,
     known = dict(_variables(schema))
     data, origins, troubles = document.data, dict(document.origins), list(document.troubles)
     for variable, text in sorted(environ.items()):
-        ignored = variable == CONFIG_VARIABLE or _OF_KUBERNETES.fullmatch(variable)
+        ignored = variable in (CONFIG_VARIABLE, *_OF_OTHERS) or _OF_KUBERNETES.fullmatch(variable)
         if not variable.startswith(PREFIX) or ignored or not text:
             continue
         found = known.get(variable) or _under_a_name(variable, known)
