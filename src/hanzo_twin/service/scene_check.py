@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
-from collections.abc import Iterator, Sequence
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hanzo_twin.engines.port import Engine, EngineConfig, load_engine
@@ -12,7 +19,12 @@ from hanzo_twin.errors import HanzoTwinError
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.load import Reference, inspect_scene
 from hanzo_twin.scene.model import Scene
-from hanzo_twin.scene.probe import probe
+
+MEMORY_BYTES = 32 * 2**30
+"""Address space of the checking process; USD and an engine map several GiB that they never touch."""
+
+CHILD = ("-m", "hanzo_twin.service.scene_check")
+"""How the interpreter starts the checking process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +62,22 @@ class SceneReport:
         """True when nothing stops the scene from being loaded (by the engine, where one was asked)."""
         return not any(diagnosis.severity == "error" for diagnosis in self.diagnoses)
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> SceneReport:
+        """What `to_dict` gave, as a report."""
+        return cls(
+            source=data["source"],
+            engine=data["engine"],
+            fingerprint=data["fingerprint"],
+            counts=tuple(data["counts"].items()),
+            total_mass=data["total_mass"],
+            articulations=tuple(
+                ArticulationSummary(path=item["path"], joints=tuple(item["joints"]), fixed_base=item["fixed_base"])
+                for item in data["articulations"]
+            ),
+            diagnoses=tuple(Diagnosis(**item) for item in data["diagnoses"]),
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as ``--json`` prints it."""
         return {
@@ -73,26 +101,44 @@ def check_scene(
     engine: str | None = None,
     composition: Sequence[Reference] = (),
     floating_base: bool | None = None,
+    timeout_s: float = 60.0,
 ) -> SceneReport:
     """Inspect ``source`` as `load_scene` would load it; with ``engine``, also build it there once.
 
-    Content of the file, however bad, raises nothing: it is read in another process first, because a damaged binary
-    USD file can crash USD.
+    Content of the file, however bad, raises nothing. All of it happens in another process with limited time and
+    memory, because a damaged binary USD file can crash USD, or keep it busy for ever.
 
     Raises:
         UnsupportedError: there is no such engine. NotInstalledError: its extra is missing.
     """
+    if engine is not None:
+        load_engine(engine)
+    name = os.fspath(source)
+    with TemporaryDirectory(prefix="hanzo-twin-check-") as folder:
+        answer = Path(folder) / "report.json"
+        request = {
+            "source": name,
+            "engine": engine,
+            "composition": [{"ref": part.ref, "path": part.path} for part in composition],
+            "floating_base": floating_base,
+            "timeout_s": timeout_s,
+            "answer": str(answer),
+        }
+        fatal = _run(request, timeout_s)
+        return SceneReport.from_dict(json.loads(answer.read_bytes())) if fatal is None else _unread(name, engine, fatal)
+
+
+def inspect_for_engine(
+    source: str, engine: str | None, composition: Sequence[Reference] = (), floating_base: bool | None = None
+) -> SceneReport:
+    """What `check_scene` reports, found in this process."""
     asked = load_engine(engine) if engine is not None else None
-    fatal = probe(source, composition=composition, floating_base=floating_base)
-    if fatal is not None:
-        scene, diagnoses = None, (fatal,)
-    else:
-        scene, diagnoses = inspect_scene(source, composition=composition, floating_base=floating_base)
+    scene, diagnoses = inspect_scene(source, composition=composition, floating_base=floating_base)
     broken = any(diagnosis.severity == "error" for diagnosis in diagnoses)
     if scene is not None and asked is not None and not broken:
         diagnoses = (*_refusals(scene, asked), *diagnoses)
     return SceneReport(
-        source=os.fspath(source),
+        source=source,
         engine=engine,
         fingerprint=scene.fingerprint if scene else "",
         counts=_counts(scene) if scene else (),
@@ -100,6 +146,51 @@ def check_scene(
         articulations=_articulations(scene) if scene else (),
         diagnoses=diagnoses,
     )
+
+
+def _run(request: dict[str, Any], timeout_s: float) -> Diagnosis | None:
+    """Answer ``request`` in a child process; what went wrong with the child, None if nothing did."""
+    source = request["source"]
+    try:
+        child = subprocess.run(
+            [sys.executable, *CHILD],
+            input=json.dumps(request).encode(),
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return _fatal("file-hangs", source, f"Reading it takes more than {timeout_s:g} s.")
+    if child.returncode < 0:
+        return _fatal(
+            "file-crashes", source, f"Reading it kills the process that does so (signal {-child.returncode})."
+        )
+    if child.returncode > 0:
+        last = child.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        return _fatal("file-crashes", source, f"Reading it fails: {last or 'no reason is given'}.")
+    return None
+
+
+def _fatal(code: str, source: str, message: str) -> Diagnosis:
+    remedy = "The file is damaged, or too large: export it again, as .usda if it is .usdc."
+    return Diagnosis(severity="error", code=code, path=source, message=message, remedy=remedy)
+
+
+def _unread(source: str, engine: str | None, fatal: Diagnosis) -> SceneReport:
+    return SceneReport(
+        source=source, engine=engine, fingerprint="", counts=(), total_mass=0.0, articulations=(), diagnoses=(fatal,)
+    )
+
+
+def main() -> None:
+    """The child of `check_scene`: the request comes on the standard input, the answer goes to the file it names."""
+    request = json.load(sys.stdin)
+    seconds = math.ceil(request["timeout_s"]) + 1
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    parts = [Reference(**part) for part in request["composition"]]
+    report = inspect_for_engine(request["source"], request["engine"], parts, request["floating_base"])
+    Path(request["answer"]).write_text(json.dumps(report.to_dict()))
 
 
 def _counts(scene: Scene) -> tuple[tuple[str, int], ...]:
@@ -156,3 +247,7 @@ def _unsupported(engine: str, path: str, what: str, known: tuple[str, ...]) -> D
         message=f"The engine '{engine}' has no {what}.",
         remedy=f"It has: {', '.join(known) or 'none'}. Choose another engine, or change the prim.",
     )
+
+
+if __name__ == "__main__":
+    main()

@@ -176,25 +176,17 @@ class BodyReader:
         if full is not None and len(full) == 6:
             xx, yy, zz, xy, xz, yz = (float(value) for value in full)
             inertia = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-            return self._checked(inertia, np.linalg.eigvalsh(inertia) if measurable(inertia) else inertia) * unit
+            _check_moments(np.linalg.eigvalsh(inertia) if measurable(inertia) else np.array([xx, yy, zz]))
+            return inertia * unit
         moments = vector(prim, "physics:diagonalInertia")
         if moments is None or not moments.any():
             return None
+        _check_moments(moments)
         axes = quaternion(prim, "physics:principalAxes")
         turned = axes is not None and np.linalg.norm(axes) > 0.5
         frame = make_pose(np.zeros(3), axes) if axes is not None and turned else Pose.identity()
         rotation = rotation_matrix(frame.orientation)
-        return self._checked(rotation @ np.diag(moments) @ rotation.T, moments) * unit
-
-    @staticmethod
-    def _checked(inertia: FloatArray, moments: FloatArray) -> FloatArray:
-        if not (np.isfinite(moments).all() and moments.min() > 0 and moments.max() <= LARGEST):
-            raise Refusal(
-                "bad-inertia",
-                f"Its principal moments of inertia are {', '.join(f'{value:.6g}' for value in moments.ravel())}.",
-                "Author three positive numbers.",
-            )
-        return inertia
+        return rotation @ np.diag(moments) @ rotation.T * unit
 
 
 def rigid_bodies(parsed: dict[Any, Any], findings: Findings) -> dict[str, Any]:
@@ -207,6 +199,15 @@ def rigid_bodies(parsed: dict[Any, Any], findings: Findings) -> dict[str, Any]:
         else:
             findings.info("body-disabled", path, "The rigid body is disabled; its colliders stand still.")
     return found
+
+
+def _check_moments(moments: FloatArray) -> None:
+    if not (np.isfinite(moments).all() and moments.min() > 0 and moments.max() <= LARGEST):
+        raise Refusal(
+            "bad-inertia",
+            f"Its principal moments of inertia are {', '.join(f'{value:.6g}' for value in moments)}.",
+            "Author three positive numbers.",
+        )
 
 
 def _weight(prim: Usd.Prim, name: str) -> float:

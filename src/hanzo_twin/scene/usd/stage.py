@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import newton_usd_schemas  # noqa: F401 - registers the Newton schemas, which must happen before the first stage
 from pxr import Tf, Usd
@@ -32,11 +33,15 @@ def trapped(findings: Findings, path: str) -> Iterator[None]:
                 f"USD cannot read it: {_reason(failure)}",
                 "Correct the file at that place, or export it again.",
             ) from None
+        except UnicodeDecodeError:
+            raise Refusal(
+                "not-usd", "It has names that are no text: the file is damaged.", "Export it again."
+            ) from None
         finally:
             complaints = [*trap.GetErrors(), *trap.GetWarnings()]
             trap.Clear()
             for complaint in complaints:
-                _report(findings, path, " ".join(str(complaint.commentary).split()))
+                _report(findings, path, _text(complaint))
 
 
 def open_stage(path: Path, findings: Findings) -> Usd.Stage:
@@ -69,6 +74,14 @@ def uninstance(stage: Usd.Stage, findings: Findings) -> None:
         opened += len(instances)
     if opened:
         findings.info("uninstanced", "/", f"{opened} instances were given prims of their own.")
+
+
+def _text(complaint: Any) -> str:
+    """What USD says, on one line; a damaged binary file can make it quote bytes that are no text."""
+    try:
+        return " ".join(str(complaint.commentary).split())
+    except UnicodeDecodeError:
+        return "USD complains of names that are no text."
 
 
 def _report(findings: Findings, path: str, text: str) -> None:

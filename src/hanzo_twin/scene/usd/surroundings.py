@@ -113,7 +113,7 @@ class SurroundingsReader:
             body=body,
             pose_body_sensor=pose,
             attributes=tuple(
-                (name, decimal(value) if type(value) is float else value)
+                (name, number(prim, name) or 0.0 if type(value) is float else value)
                 for name, value in sorted(values.items())
                 if isinstance(value, (bool, int, float, str)) and not name.startswith(("xformOp", SENSOR_ATTRIBUTE))
             ),

@@ -70,9 +70,8 @@ def typed(prim: Usd.Prim, name: str, kinds: type | tuple[type, ...], wanted: str
     attribute = prim.GetAttribute(name)
     value = attribute.Get() if attribute else None
     if value is not None and not isinstance(value, kinds):
-        raise Refusal(
-            "wrong-type", f"{name} must be {wanted}, it is of type '{attribute.GetTypeName()}'.", f"Author {wanted}."
-        )
+        found = f"a {type(value).__name__}"
+        raise Refusal("wrong-type", f"{name} must be {wanted}, it is {found}.", f"Author {wanted}.")
     return value
 
 
