@@ -6,20 +6,48 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hanzo_twin.client import AsyncClient, Client
+    from hanzo_twin.definition.yaml_source import load_definition
     from hanzo_twin.engines.port import EngineConfig, JointCommand, load_engine
+    from hanzo_twin.engines.state import SimState
     from hanzo_twin.scene.load import load_scene
+    from hanzo_twin.twin.recording import Recording, Track
+    from hanzo_twin.twin.state import TwinState
+    from hanzo_twin.twin.twin import Twin
 
 __version__ = "0.1.0"
 
 # Importing the package must stay cheap: a public name is imported when it is first used.
 _PUBLIC = {
+    "AsyncClient": "hanzo_twin.client",
+    "Client": "hanzo_twin.client",
     "EngineConfig": "hanzo_twin.engines.port",
     "JointCommand": "hanzo_twin.engines.port",
+    "Recording": "hanzo_twin.twin.recording",
+    "SimState": "hanzo_twin.engines.state",
+    "Track": "hanzo_twin.twin.recording",
+    "Twin": "hanzo_twin.twin.twin",
+    "TwinState": "hanzo_twin.twin.state",
+    "load_definition": "hanzo_twin.definition.yaml_source",
     "load_engine": "hanzo_twin.engines.port",
     "load_scene": "hanzo_twin.scene.load",
 }
 
-__all__ = ["EngineConfig", "JointCommand", "__version__", "load_engine", "load_scene"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "EngineConfig",
+    "JointCommand",
+    "Recording",
+    "SimState",
+    "Track",
+    "Twin",
+    "TwinState",
+    "__version__",
+    "load_definition",
+    "load_engine",
+    "load_scene",
+]
 
 
 def __getattr__(name: str) -> Any:
