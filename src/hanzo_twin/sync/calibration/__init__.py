@@ -1,6 +1,7 @@
 """Calibration: fit a twin's parameters to recordings of the machine, and say how far the result can be trusted."""
 
 from hanzo_twin.sync.calibration.calibrate import calibrate
+from hanzo_twin.sync.calibration.logs import load_recording
 from hanzo_twin.sync.calibration.plan import CalibrationPlan, Progress, ProgressListener
 from hanzo_twin.sync.calibration.result import CalibrationResult, ParameterEstimate, PredictionError
 from hanzo_twin.sync.calibration.setup import default_parameters
@@ -15,5 +16,6 @@ __all__ = [
     "ProgressListener",
     "calibrate",
     "default_parameters",
+    "load_recording",
     "prediction_error",
 ]

@@ -24,7 +24,8 @@ from hanzo_twin.sync.calibration.result import CalibrationResult, ParameterEstim
 from hanzo_twin.sync.calibration.search import coarse_search, refine
 from hanzo_twin.twin.recording import Recording
 
-FIRST_ROUND_WINDOWS = 80
+# The first fit only has to be judged, and to begin the second near its end.
+FIRST_ROUND_WINDOWS, JUDGED_WINDOWS = 60, 200
 
 
 def calibrate(
@@ -95,7 +96,7 @@ class _Calibration:
         coordinates = setup.coordinates(scene, plan, self._recordings, self._replay.fixed)
         self._replay.fixed.update({c.address: c.initial for c in coordinates})
         moved = self._check_recordings(coordinates)
-        windows = setup.windows(scene, plan, self._recordings, self._replay.config.step_seconds)
+        windows = setup.windows(scene, plan, self._recordings, self._replay.config)
         parts = split(windows, plan.horizon_s, plan.holdout_fraction)
         problem = setup.problem(self._replay, plan, windows, coordinates, moved)
         self._report(float("nan"))
@@ -147,7 +148,7 @@ class _Calibration:
         of `coordinates`) is given up, the worst first, and the others are fitted again.
         """
         while True:
-            seen = problem.on(problem.windows.select(parts.fitted))
+            seen = problem.on(problem.windows.select(parts.fitted).thinned(JUDGED_WINDOWS))
             start = np.zeros(len(problem.coordinates))
             self._stage = "search"
             start = coarse_search(seen, start, self._budget // 2, self._report)

@@ -111,7 +111,9 @@ def coordinate(
             f"'{address}' is unlimited, so there is nothing to begin a fit from.", hint="Author a finite value first."
         )
     logarithmic = kind in _RATIOS and initial > 0.0
-    scale = initial if logarithmic else max(abs(initial) * (kind not in _SIGNED), _scale(scene, parsed, horizon, speeds))
+    scale = (
+        initial if logarithmic else max(abs(initial) * (kind not in _SIGNED), _scale(scene, parsed, horizon, speeds))
+    )
     if bounds is not None:
         lower, upper = bounds
     elif logarithmic:

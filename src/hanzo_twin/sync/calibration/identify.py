@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from hanzo_twin.sync.calibration.sensitivity import ABSOLUTE_FLOOR, Sensitivity,
 from hanzo_twin.twin.recording import Recording
 
 WINDOWS = 120
+# Small, so that few windows change between sticking and sliding in between, which would hide a null direction.
+STEP = 1e-4
 
 
 def undetermined(problem: Problem, moved: Mapping[str, float]) -> dict[str, str]:
@@ -22,10 +25,8 @@ def undetermined(problem: Problem, moved: Mapping[str, float]) -> dict[str, str]
     Sensitivities are judged at nominal values, because at zero friction or armature the parameters that scale
     together (a mass, a friction, an armature without any effort measured) seem to be apart.
     """
-    found = {
-        name: "its joint does not move in the recordings"
-        for name in parameters_at_rest([c.address for c in problem.coordinates], moved)
-    }
+    at_rest = parameters_at_rest([c.address for c in problem.coordinates], moved)
+    found = dict.fromkeys(at_rest, "its joint does not move in the recordings")
     left = [index for index, c in enumerate(problem.coordinates) if c.address not in found]
     if left:
         found.update(_insensitive(problem.of(left)))
@@ -36,30 +37,35 @@ def _insensitive(problem: Problem) -> dict[str, str]:
     few = problem.on(problem.windows.thinned(WINDOWS))
     nominal = np.array([c.at(c.nominal) for c in few.coordinates])
     units = np.array([c.relative_unit for c in few.coordinates])
-    sensitivity = analyse(few.jacobian(nominal) * units)
+    delays = np.array([c.address.endswith(".actuatorDelay") for c in few.coordinates])
+    exact = replace(few, differences=np.where(delays, few.differences, STEP * units))
+    sensitivity = analyse(exact.jacobian(nominal) * units)
     names = [c.address for c in few.coordinates]
     return {
-        names[index]: _reason(sensitivity, [names[i] for i in group], names[index])
-        for group in sensitivity.groups
-        for index in group
+        names[index]: _reason(sensitivity, [names[i] for i in group]) for group in sensitivity.groups for index in group
     }
 
 
-def _reason(sensitivity: Sensitivity, group: Sequence[str], name: str) -> str:
+def _reason(sensitivity: Sensitivity, group: Sequence[str]) -> str:
     if float(sensitivity.singular_values[0]) < ABSOLUTE_FLOOR:
         return "no prediction depends on it noticeably"
-    others = [other for other in group if other != name]
-    if not others:
+    if len(group) == 1:
         return "no prediction depends on it"
-    return f"only a combination of it with {', '.join(others)} acts on the measurements"
+    return f"only a combination of {', '.join(group)} acts on the measurements"
 
 
 def refuse(reasons: Mapping[str, str], recordings: Sequence[Recording]) -> NotIdentifiableError:
     """The error for data that determine none of the parameters."""
-    told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-    names = ", ".join(f"'{recording.name}'" for recording in recordings)
+    names: dict[str, list[str]] = {}
+    for address, reason in reasons.items():
+        names.setdefault(reason, []).append(address)
+    told = [
+        reason if reason.startswith("only") else f"{', '.join(addresses)}: {reason}"
+        for reason, addresses in names.items()
+    ]
+    logs = ", ".join(f"'{recording.name}'" for recording in recordings)
     return NotIdentifiableError(
-        f"{names} do{'es' if len(recordings) == 1 else ''} not determine any of the parameters. {told}.",
+        f"{logs} do{'es' if len(recordings) == 1 else ''} not determine any of the parameters: {'; '.join(told)}.",
         hint=_advice(reasons, recordings),
         addresses=tuple(reasons),
     )

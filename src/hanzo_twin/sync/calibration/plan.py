@@ -17,7 +17,8 @@ class CalibrationPlan:
     Args:
         parameters: addresses to fit; those that the data do not determine are reported and left alone.
         horizon_s: the error that is fitted and reported is that of predictions up to this far ahead, s.
-        max_windows: most stretches of the recordings that are predicted at once; more are thinned out evenly.
+        max_windows: most stretches of the recordings that are predicted; more are thinned out evenly, to fewer where
+            the engine's steps are many.
         max_evaluations: most parameter sets that are tried, each on all windows.
         holdout_fraction: share of each recording that is held back from the fit to judge it.
         min_improvement: share by which the error on held-back data must fall for the fit to be accepted.
@@ -31,7 +32,7 @@ class CalibrationPlan:
 
     parameters: tuple[str, ...]
     horizon_s: float = 0.3
-    max_windows: int = 240
+    max_windows: int = 600
     max_evaluations: int = 2000
     holdout_fraction: float = 0.25
     min_improvement: float = 0.05
@@ -43,7 +44,9 @@ class CalibrationPlan:
         object.__setattr__(self, "parameters", tuple(self.parameters))
         object.__setattr__(self, "bounds", MappingProxyType(dict(self.bounds)))
         if not self.parameters:
-            raise CalibrationError("A calibration needs at least one parameter.", hint="Name addresses such as /World/arm/link_6.mass.")
+            raise CalibrationError(
+                "A calibration needs at least one parameter.", hint="Name addresses such as /World/arm/link_6.mass."
+            )
         twice = next((p for i, p in enumerate(self.parameters) if p in self.parameters[:i]), None)
         if twice is not None:
             raise CalibrationError(f"The parameter '{twice}' is named twice.")

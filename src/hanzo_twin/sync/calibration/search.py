@@ -57,7 +57,7 @@ def refine(problem: Problem, start: FloatArray, budget: int, report: Callable[[f
     latest: dict[bytes, FloatArray] = {}
 
     def residuals(z: FloatArray) -> FloatArray:
-        found = problem.residuals([z])[0]
+        found: FloatArray = problem.residuals([z])[0]
         latest.clear()
         latest[z.tobytes()] = found
         report(problem.rms(found))

@@ -14,7 +14,7 @@ import numpy as np
 
 from hanzo_twin.spatial import FloatArray
 
-RELATIVE_FLOOR = 1e-5
+RELATIVE_FLOOR = 1e-4
 ABSOLUTE_FLOOR = 1e-3
 NULL_FLOOR = 1e-9
 PARTICIPATION = 0.05
@@ -41,7 +41,7 @@ class Sensitivity:
 def analyse(jacobian: FloatArray) -> Sensitivity:
     """The sensitivity that ``jacobian`` [N, P] (dimensionless, as the module says) describes.
 
-    A direction changes nothing when its singular value is below 1e-5 of the largest one or, whatever that is, below
+    A direction changes nothing when its singular value is below 1e-4 of the largest one or, whatever that is, below
     1e-9; when the largest one is below 1e-3 none of them does.
     """
     count, parameters = jacobian.shape

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hanzo_twin.engines.parameters import authored_value
+from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.errors import CalibrationError, nearest
 from hanzo_twin.scene.addresses import Address, describe, parameter_addresses
 from hanzo_twin.scene.model import Scene
@@ -17,6 +18,11 @@ from hanzo_twin.sync.calibration.problem import DIFFERENCE, Problem
 from hanzo_twin.sync.calibration.replay import Replay
 from hanzo_twin.sync.calibration.windows import Windows, cut, join, measured_joints
 from hanzo_twin.twin.recording import Recording
+
+MAX_ENGINE_STEPS = 90_000
+"""Of one evaluation; a tenth of a second on one processor for a small arm."""
+
+FEWEST_WINDOWS = 100
 
 
 def default_parameters(scene: Scene) -> tuple[str, ...]:
@@ -48,7 +54,8 @@ def coordinates(
     """The coordinates of the plan's parameters; ``in_force`` has the values that differ from the scene's.
 
     Raises:
-        CalibrationError: an address is no parameter, or its value is outside its bounds. AddressError: it names nothing.
+        CalibrationError: an address is no parameter, or its value is outside its bounds.
+        AddressError: it names nothing.
     """
     speeds = sanity.speeds(scene, recordings)
     found = []
@@ -68,8 +75,8 @@ def coordinates(
     return tuple(found)
 
 
-def windows(scene: Scene, plan: CalibrationPlan, recordings: Sequence[Recording], step_seconds: float) -> Windows:
-    """Windows of all recordings, predicting what all of them measure.
+def windows(scene: Scene, plan: CalibrationPlan, recordings: Sequence[Recording], config: EngineConfig) -> Windows:
+    """Windows of all recordings, predicting what all of them measure; as many as `MAX_ENGINE_STEPS` allow.
 
     Raises:
         CalibrationError: they have no measured joint in common. RecordingError: as `cut`.
@@ -84,9 +91,12 @@ def windows(scene: Scene, plan: CalibrationPlan, recordings: Sequence[Recording]
     if not any(name.endswith(".position") for name in names):
         raise CalibrationError("The recordings have no measured joint position in common.")
     each = [
-        cut(scene, recording, names, horizon=plan.horizon_s, step_seconds=step_seconds) for recording in recordings
+        cut(scene, recording, names, horizon=plan.horizon_s, step_seconds=config.step_seconds)
+        for recording in recordings
     ]
-    return join(each).thinned(plan.max_windows)
+    all_of_them = join(each)
+    affordable = max(FEWEST_WINDOWS, MAX_ENGINE_STEPS // (all_of_them.steps * config.substeps))
+    return all_of_them.thinned(min(plan.max_windows, affordable))
 
 
 def problem(

@@ -58,9 +58,7 @@ def end_windows(replay: Replay, recording: Recording, horizon_s: float) -> Windo
     """Windows that predict the position of each measured joint at their end."""
     usable = usable_inputs(replay.scene, recording)
     names = [f"{joint}.position" for joint in measured_joints(replay.scene, usable)]
-    return cut(
-        replay.scene, usable, names, horizon=horizon_s, step_seconds=replay.config.step_seconds, samples=1
-    )
+    return cut(replay.scene, usable, names, horizon=horizon_s, step_seconds=replay.config.step_seconds, samples=1)
 
 
 def end_errors(replay: Replay, windows: Windows, candidates: Sequence[Parameters]) -> list[dict[str, float]]:

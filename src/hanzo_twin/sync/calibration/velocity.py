@@ -8,6 +8,8 @@ from hanzo_twin.spatial import FloatArray
 from hanzo_twin.twin.recording import Track
 
 HALF_WIDTH = 0.02
+# A sample at the edge of the width belongs to it on both sides, whatever the rounding of its time.
+_EDGE = 1e-6
 
 
 def velocity_track(positions: Track, half_width: float = HALF_WIDTH) -> Track:
@@ -22,8 +24,8 @@ def velocity_track(positions: Track, half_width: float = HALF_WIDTH) -> Track:
     if count == 1:
         return Track(times=times, values=np.zeros(1))
     index = np.arange(count)
-    first = np.minimum(np.searchsorted(times, times - half_width), np.maximum(index - 1, 0))
-    last = np.maximum(np.searchsorted(times, times + half_width, side="right"), np.minimum(index + 2, count))
+    first = np.minimum(np.searchsorted(times, times - half_width - _EDGE), np.maximum(index - 1, 0))
+    last = np.maximum(np.searchsorted(times, times + half_width + _EDGE, side="right"), np.minimum(index + 2, count))
     # Centring first keeps the sums of squares from cancelling.
     t, x = times - times.mean(), values - values.mean()
     number = (last - first).astype(np.float64)

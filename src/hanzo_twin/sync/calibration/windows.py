@@ -11,7 +11,7 @@ except for the start of joints that were not sampled together with the first one
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +23,8 @@ from hanzo_twin.sync.calibration.velocity import velocity_track
 from hanzo_twin.twin.recording import Recording, Track
 
 SAMPLES_PER_WINDOW = 6
+# Seconds since 1970 as floating-point numbers are no finer than this.
+TIME_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -152,7 +154,9 @@ def cut(
     """
     tracks = measured_joints(scene, recording)
     lead = next(iter(tracks.values()))
-    starts = lead.times[(lead.times >= recording.start - 1e-9) & (lead.times + horizon <= recording.end + 1e-9)]
+    starts = lead.times[
+        (lead.times >= recording.start - TIME_TOLERANCE) & (lead.times + horizon <= recording.end + TIME_TOLERANCE)
+    ]
     starts = starts[_sampled_near(starts, tracks.values())]
     if len(starts) == 0:
         raise RecordingError(
@@ -180,15 +184,15 @@ def cut(
     )
 
 
-def _sampled_near(starts: FloatArray, tracks: Sequence[Track] | object) -> IntArray:
+def _sampled_near(starts: FloatArray, tracks: Iterable[Track]) -> IntArray:
     """Indices of the starts at which no joint is in the middle of a gap of its samples."""
     good = np.ones(len(starts), dtype=bool)
-    for track in tracks:  # type: ignore[attr-defined]
+    for track in tracks:
         if len(track.times) > 2:
             usual = float(np.median(np.diff(track.times)))
             index = np.clip(np.searchsorted(track.times, starts), 1, len(track.times) - 1)
             before, after = starts - track.times[index - 1], track.times[index] - starts
-            good &= (np.minimum(np.abs(before), np.abs(after)) < 1e-9) | (before + after <= 3.0 * usual)
+            good &= (np.minimum(np.abs(before), np.abs(after)) < TIME_TOLERANCE) | (before + after <= 3.0 * usual)
     return np.flatnonzero(good)
 
 
@@ -214,8 +218,8 @@ def _targets(track: Track, starts: FloatArray, horizon: float, samples: int) -> 
     nearer_before = wanted - track.times[after - 1] < track.times[np.minimum(after, len(track.times) - 1)] - wanted
     index = np.where(nearer_before, after - 1, after)
     # The prediction ends at the horizon; the last sample is the one before it.
-    index = np.where(track.times[index] > starts[:, None] + horizon + 1e-9, index - 1, index)
+    index = np.where(track.times[index] > starts[:, None] + horizon + TIME_TOLERANCE, index - 1, index)
     times = track.times[index] - starts[:, None]
-    known = (times > 1e-9) & (np.abs(track.times[index] - wanted) <= spacing)
+    known = (times > TIME_TOLERANCE) & (np.abs(track.times[index] - wanted) <= spacing)
     known[:, 1:] &= index[:, 1:] != index[:, :-1]
     return np.where(known, times, horizon), np.where(known, track.values[index], np.nan)
