@@ -20,9 +20,11 @@ import psutil
 import pytest
 from tests.live.runtimes import definition
 
-from hanzo_twin.errors import ConflictError
+from hanzo_twin.clock import WallClock
+from hanzo_twin.errors import ConflictError, SettingsError
 from hanzo_twin.runtime.directory import process_started_ticks
 from hanzo_twin.runtime.launcher import LocalLauncher
+from hanzo_twin.runtime.supervisor import Child, Supervisor
 from hanzo_twin.stores.postgres_cluster import find_cluster
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
@@ -257,3 +259,11 @@ def test_a_data_directory_is_served_once(served: Served) -> None:
     assert f"Another 'hanzo-twin serve' already runs on {served.data}." in re.sub(r"\s+", " ", said)
     served.port = port
     assert served.answers("/ready")
+
+
+async def test_a_child_that_can_never_run_ends_serve_with_what_it_said(tmp_path: Path) -> None:
+    hopeless = Child(
+        name="api", module="hanzo_twin.runtime.child", output=tmp_path / "out", arguments=("nonsense",), environment={}
+    )
+    with pytest.raises(SettingsError, match=r"The api cannot run \(exit code 2\)\. Usage: python -m hanzo_twin"):
+        await Supervisor([hopeless], WallClock()).run()

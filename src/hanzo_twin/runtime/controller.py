@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -18,7 +18,7 @@ from hanzo_twin.errors import StoreUnavailableError
 from hanzo_twin.runtime.launcher import Launcher
 from hanzo_twin.runtime.restart import RestartPolicy
 from hanzo_twin.runtime.spec import RuntimeSpec
-from hanzo_twin.runtime.supervision import Phase, Supervision, SupervisionLimits, Verdict, close_all
+from hanzo_twin.runtime.supervision import Phase, Supervision, SupervisionLimits, Verdict
 
 _PERIOD_S = 0.5
 
@@ -74,7 +74,6 @@ class Controller:
         policy: RestartPolicy = RestartPolicy(),  # noqa: B008  a frozen value
         limits: SupervisionLimits = SupervisionLimits(),  # noqa: B008  a frozen value
     ) -> None:
-        self.wake = asyncio.Event()
         self._registry = registry
         self._launcher = launcher
         self._clock = clock
@@ -85,31 +84,26 @@ class Controller:
         self._recorded: dict[str, tuple[Phase, str, int, str]] = {}
         self._database_away = False
 
-    @property
-    def supervisions(self) -> Mapping[str, Supervision]:
-        """By twin id."""
-        return self._supervisions
-
-    @property
-    def wanted(self) -> Sequence[WantedTwin]:
-        """What the database last wanted."""
-        return self._wanted
-
     async def run(self) -> None:
-        """Reconcile every half second, or at once when ``wake`` is set, until cancelled."""
+        """Reconcile every half second, until cancelled."""
         try:
             while True:
                 await self.reconcile()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.wake.wait(), _PERIOD_S)
-                self.wake.clear()
+                await self._clock.sleep_until(self._clock.monotonic() + _PERIOD_S)
         finally:
-            await close_all(self._supervisions)
+            await self.close()
+
+    async def close(self) -> None:
+        """Let go of the runtimes, which go on."""
+        await asyncio.gather(*(supervision.close() for supervision in self._supervisions.values()))
 
     async def reconcile(self) -> None:
         """One pass over all twins, side by side: one that is slow to answer does not hold up the others."""
         fresh = await self._ask()
-        await asyncio.gather(*(self._reconcile(twin) for twin in self._wanted))
+        outcomes = await asyncio.gather(*(self._reconcile(twin) for twin in self._wanted), return_exceptions=True)
+        for twin, outcome in zip(self._wanted, outcomes, strict=True):
+            if isinstance(outcome, Exception):  # whatever is wrong with one twin, the others go on
+                log.error("Twin '%s' (%s) could not be seen to", twin.name, twin.id, exc_info=outcome)
         if fresh:
             await self._remove_deleted()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -76,7 +75,6 @@ class Supervision:
     ) -> None:
         self.twin_id = twin_id
         self.restarts = 0
-        self.status: dict[str, Any] = {}
         self._launcher = launcher
         self._clock = clock
         self._limits = limits
@@ -86,6 +84,7 @@ class Supervision:
         self._asked_to_stop: float | None = None
         self._probed: float | None = None
         self._answered: float | None = None
+        self._judged: tuple[Phase, str] = ("starting", "")
         self._trouble = ""
         self._killed_because = ""
         self._given_up: Verdict | None = None
@@ -218,21 +217,29 @@ class Supervision:
             self._client = RuntimeClient(ready.address, ready.token, timeout_s=_PROBE_TIMEOUT_S)
             self._client_of = ready
             self._answered = self._probed = None
+            self._judged = ("starting", self._trouble)
         assert self._client is not None, "made above"
-        answered = False
-        if self._probed is None or now - self._probed >= self._limits.probe_s:
+        answered = self._probed is None or now - self._probed >= self._limits.probe_s
+        if answered:
             self._probed = now
-            try:
-                self.status = await self._client.status()
-                self._answered, answered = self._clock.monotonic(), True
-                self._trouble = ""
-            except RuntimeUnavailableError as error:
-                log.info("The runtime of %s does not answer: %s", self.twin_id, error.message)
+            answered = await self._probe(self._client)
         silent = now - (self._launched if self._answered is None else self._answered)
         if silent > self._limits.silence_s:
             self._kill(f"It did not answer for {silent:.0f} s")
-        phase, detail = judge(self.status) if self._answered is not None else ("starting", self._trouble)
-        return Verdict(phase=phase, detail=detail, ready=ready, answered=answered)
+        return Verdict(phase=self._judged[0], detail=self._judged[1], ready=ready, answered=answered)
+
+    async def _probe(self, client: RuntimeClient) -> bool:
+        """Ask how the runtime is doing; False if it did not answer."""
+        try:
+            self._judged = judge(await client.status())
+        except RuntimeUnavailableError as error:
+            log.info("The runtime of %s does not answer: %s", self.twin_id, error.message)
+            return False
+        except HanzoTwinError as error:
+            self._judged = ("degraded", error.message)
+        self._answered = self._clock.monotonic()
+        self._trouble = ""
+        return True
 
 
 def judge(status: dict[str, Any]) -> tuple[Phase, str]:
@@ -249,7 +256,3 @@ def judge(status: dict[str, Any]) -> tuple[Phase, str]:
     if status["phase"] == "ended":
         return "running", "What it was to do has ended; it keeps its last state until it is stopped."
     return "running", "Paused." if status["phase"] == "paused" else ""
-
-
-async def close_all(supervisions: dict[str, Supervision]) -> None:
-    await asyncio.gather(*(supervision.close() for supervision in supervisions.values()))

@@ -30,6 +30,7 @@ class ScriptedLauncher:
         self.seen: dict[str, Observed] = {}
         self.log: list[str] = []
         self.refusal: Exception | None = None
+        self.unlucky = ""
 
     def files(self, twin_id: str) -> RuntimeFiles:
         return RuntimeFiles(self.root / twin_id)
@@ -38,6 +39,8 @@ class ScriptedLauncher:
         return sorted(self.seen)
 
     def observe(self, twin_id: str) -> Observed:
+        if twin_id == self.unlucky:
+            raise RuntimeError("a fault of the program")
         return self.seen.get(twin_id, ABSENT)
 
     async def launch(self, spec: RuntimeSpec) -> None:
@@ -248,7 +251,7 @@ async def test_what_serves_but_does_not_answer_is_killed(world: World) -> None:
     assert world.launcher.log == ["launch a"]
     await world.after(25.0)
     assert world.launcher.log == ["launch a", "kill a"]
-    await world.controller.supervisions["a"].close()
+    await world.controller.close()
 
 
 async def test_stopping_asks_once_then_kills(world: World) -> None:
@@ -301,6 +304,15 @@ async def test_a_deleted_twin_ends_before_its_directory_goes(world: World) -> No
     world.launcher.seen["a"] = ABSENT
     await world.controller.reconcile()
     assert world.launcher.log == ["terminate a", "remove a"]
+
+
+async def test_one_twin_in_trouble_does_not_hold_up_the_others(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    for twin_id in ("a", "b"):
+        world.registry.want(twin_id, "running")
+    world.launcher.unlucky = "a"
+    await world.controller.reconcile()
+    assert world.launcher.log == ["launch b"]
+    assert "Twin 'a' (a) could not be seen to" in caplog.text
 
 
 async def test_a_directory_that_is_taken_is_tried_again(world: World) -> None:
