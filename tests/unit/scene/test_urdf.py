@@ -18,6 +18,7 @@ from hanzo_twin.spatial import FloatArray, Pose, quaternion_from_axis_angle, qua
 
 PENDULUM = Path(os.environ.get("PENDULUM_DATA", Path(__file__).parents[4] / "shared/data/dfki_pendulum"))
 
+MASS = '<inertial><mass value="5"/><inertia ixx="1" ixy="0" ixz="0" iyy="1" iyz="0" izz="1"/></inertial>'
 ROBOT = """
 <link name="base">
   <inertial><origin xyz="0.01 -0.02 0.03" rpy="0.3 -0.2 0.5"/><mass value="3.25"/>
@@ -182,6 +183,31 @@ def test_the_base_can_be_freed(inspect_urdf: Any) -> None:
     assert floating.articulations["/robot"].joints == welded.articulations["/robot"].joints
 
 
+@pytest.mark.parametrize(
+    ("moments", "expected"),
+    [("0 0.25 0.25", (2.5e-7, 0.25, 0.25)), ("0 0 0", None), ("1e-18 0.25 0.25", (2.5e-7, 0.25, 0.25))],
+)
+def test_moments_of_zero(inspect_urdf: Any, moments: str, expected: tuple[float, float, float] | None) -> None:
+    x, y, z = moments.split()
+    scene, found = inspect_urdf(
+        f'<link name="rod"><inertial><mass value="2"/><inertia ixx="{x}" iyy="{y}" izz="{z}" ixy="0" ixz="0" iyz="0"/>'
+        '</inertial><collision><geometry><sphere radius="0.5"/></geometry></collision></link>'
+    )
+    (rod,) = scene.bodies.values()
+    assert rod.diagonal_inertia == pytest.approx(expected or (0.2, 0.2, 0.2))
+    assert ("inertia-raised" in found) is (expected is not None)
+    assert not [code for code, items in found.items() if items[0].severity == "error"]
+
+
+@pytest.mark.parametrize(
+    ("use", "code", "severity"), [("visual", "visual-lost", "warning"), ("collision", "degenerate-scale", "error")]
+)
+def test_a_box_of_no_size(inspect_urdf: Any, use: str, code: str, severity: str) -> None:
+    scene, found = inspect_urdf(f'<link name="a">{MASS}<{use}><geometry><box size="0 0 0"/></geometry></{use}></link>')
+    assert [(item.severity, item.path) for item in found[code]] == [(severity, "/robot/Geometry/a/box")]
+    assert scene.bodies["/robot/Geometry/a"].shapes == ()
+
+
 CART = """
 <link name="{root}">{mass}</link>
 """ + "".join(
@@ -194,7 +220,6 @@ CART = """
 """
     for side in ("left", "right")
 )
-MASS = '<inertial><mass value="5"/><inertia ixx="1" ixy="0" ixz="0" iyy="1" iyz="0" izz="1"/></inertial>'
 
 
 @pytest.mark.parametrize(
@@ -202,8 +227,13 @@ MASS = '<inertial><mass value="5"/><inertia ixx="1" ixy="0" ixz="0" iyy="1" iyz=
 )
 def test_what_has_wheels_floats(inspect_urdf: Any, root: str, mass: str, floats: bool) -> None:
     _, found = inspect_urdf(CART.format(root=root, mass=mass))
-    assert ("base-floating" in found) is floats
+    assert ("base-guessed" in found) is floats
     assert ("base-welded" in found) is not floats
+    if floats:
+        assert str(found["base-guessed"][0]) == (
+            "warning[base-guessed] /robot: The robot is taken to float: 2 moving branches with colliders leave its "
+            "base 'chassis', like legs or wheels. Load it with floating_base=True or False to decide it yourself."
+        )
     scene, _ = inspect_urdf(CART.format(root=root, mass=mass), floating_base=False)
     assert all(articulation.fixed_base for articulation in scene.articulations.values())
 

@@ -70,9 +70,9 @@ def inertial(mass: str = "1", ixx: str = "1") -> str:
             "The joint 'j' mimics 'nobody', which is no other joint.",
         ),
         (
-            '<link name="a"><collision><geometry><box size="0 1 1"/></geometry></collision></link>',
+            '<link name="a"><collision><geometry><box size="-1 1 1"/></geometry></collision></link>',
             "bad-dimension",
-            'Size="0 1 1" of <box> is not positive.',
+            'Size="-1 1 1" of <box> is negative.',
         ),
     ],
 )  # fmt: skip

@@ -117,19 +117,21 @@ def _settle_base(
     path = str(stage.GetDefaultPrim().GetPath())
     floats, why = (wanted, "as asked for") if wanted is not None else _floats(robot, joints)
     if not floats:
-        findings.info(
-            "base-welded",
-            path,
-            f"The robot is welded to the world: {why}.",
-            "Load it with floating_base=True to free it.",
-        )
+        freeing = "Load it with floating_base=True to free it."
+        findings.info("base-welded", path, f"The robot is welded to the world: {why}.", freeing)
         return
     for prim in stage.Traverse():
         if prim.IsA(UsdPhysics.FixedJoint) and not _is_body(stage, UsdPhysics.Joint(prim).GetBody0Rel().GetTargets()):
             prim.SetActive(False)
-    findings.info(
-        "base-floating", path, f"The robot floats: {why}.", "Load it with floating_base=False to weld it to the world."
-    )
+    if wanted:
+        findings.info("base-floating", path, f"The robot floats: {why}.")
+    else:
+        findings.warning(
+            "base-guessed",
+            path,
+            f"The robot is taken to float: {why}.",
+            "Load it with floating_base=True or False to decide it yourself.",
+        )
 
 
 def _is_body(stage: Usd.Stage, targets: list[object]) -> bool:

@@ -33,7 +33,7 @@ _NOT_NEGATIVE = {
     ("dynamics", "damping"),
     ("dynamics", "friction"),
 }
-_POSITIVE = {("sphere", "radius"), ("cylinder", "radius"), ("cylinder", "length"), ("box", "size")}
+_SIZES = {("sphere", "radius"), ("cylinder", "radius"), ("cylinder", "length"), ("box", "size")}
 _UNBOUNDED = {("limit", "effort"), ("limit", "velocity"), ("limit", "lower"), ("limit", "upper")}
 
 
@@ -123,8 +123,8 @@ class _Checker:
         elif (element.tag, name) in _NOT_NEGATIVE and min(values) < 0:
             code = "bad-mass" if element.tag == "mass" else "bad-joint-value"
             self.error(code, element, f"{where} is negative", "Write zero or more.")
-        elif (element.tag, name) in _POSITIVE and min(values) <= 0:
-            self.error("bad-dimension", element, f"{where} is not positive", "Write positive numbers.")
+        elif (element.tag, name) in _SIZES and min(values) < 0:
+            self.error("bad-dimension", element, f"{where} is negative", "Write positive numbers.")
         elif name == "scale" and not all(values):
             self.error("degenerate-scale", element, f"{where} is zero", "Write a scale that is not zero.")
 

@@ -34,6 +34,7 @@ from hanzo_twin.spatial import FloatArray, Pose, rotation_matrix
 
 WATER = 1000.0
 GUESSED_MASS = 1e-3
+_THIN = 1e-6
 _AUTHOR_MASS = "Author physics:mass (and physics:diagonalInertia) with MassAPI on the body."
 
 MassSource = Literal["authored", "density", "guessed"]
@@ -176,17 +177,41 @@ class BodyReader:
         if full is not None and len(full) == 6:
             xx, yy, zz, xy, xz, yz = (float(value) for value in full)
             inertia = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-            _check_moments(np.linalg.eigvalsh(inertia) if measurable(inertia) else np.array([xx, yy, zz]))
-            return inertia * unit
+            if not inertia.any():
+                return None
+            if not measurable(inertia):
+                raise _bad_moments(np.array([xx, yy, zz]))
+            return self._raised(prim, *mass_of.principal(inertia), inertia) * unit
         moments = vector(prim, "physics:diagonalInertia")
         if moments is None or not moments.any():
             return None
-        _check_moments(moments)
         axes = quaternion(prim, "physics:principalAxes")
         turned = axes is not None and np.linalg.norm(axes) > 0.5
         frame = make_pose(np.zeros(3), axes) if axes is not None and turned else Pose.identity()
-        rotation = rotation_matrix(frame.orientation)
-        return rotation @ np.diag(moments) @ rotation.T * unit
+        return self._raised(prim, moments, frame.orientation, None) * unit
+
+    def _raised(self, prim: Usd.Prim, moments: FloatArray, axes: FloatArray, inertia: FloatArray | None) -> FloatArray:
+        """Inertia [3, 3] of principal ``moments`` about ``axes`` (``inertia`` if that is known to be it).
+
+        A moment of zero, as authors give thin rods, is raised to a part of the largest: no engine takes it.
+        """
+        if not (np.isfinite(moments).all() and moments.max() <= LARGEST):
+            raise _bad_moments(moments)
+        least = _THIN * float(moments.max())
+        if moments.min() < -least or moments.max() <= 0:
+            raise _bad_moments(moments)
+        if moments.min() >= least and inertia is not None:
+            return inertia
+        if moments.min() < least:
+            self._findings.warning(
+                "inertia-raised",
+                str(prim.GetPath()),
+                f"Of its principal moments of inertia {_listed(moments)} the zero ones were raised to {least:.6g}.",
+                "Author three positive moments.",
+            )
+        rotation = rotation_matrix(axes)
+        raised: FloatArray = rotation @ np.diag(np.maximum(moments, least)) @ rotation.T
+        return raised
 
 
 def rigid_bodies(parsed: dict[Any, Any], findings: Findings) -> dict[str, Any]:
@@ -201,13 +226,16 @@ def rigid_bodies(parsed: dict[Any, Any], findings: Findings) -> dict[str, Any]:
     return found
 
 
-def _check_moments(moments: FloatArray) -> None:
-    if not (np.isfinite(moments).all() and moments.min() > 0 and moments.max() <= LARGEST):
-        raise Refusal(
-            "bad-inertia",
-            f"Its principal moments of inertia are {', '.join(f'{value:.6g}' for value in moments)}.",
-            "Author three positive numbers.",
-        )
+def _bad_moments(moments: FloatArray) -> Refusal:
+    return Refusal(
+        "bad-inertia",
+        f"Its principal moments of inertia are {_listed(moments)}.",
+        "Author three positive numbers.",
+    )
+
+
+def _listed(values: FloatArray) -> str:
+    return ", ".join(f"{value:.6g}" for value in values)
 
 
 def _weight(prim: Usd.Prim, name: str) -> float:
