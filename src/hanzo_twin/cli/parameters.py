@@ -43,5 +43,5 @@ def _show(view: ParametersView, json: bool) -> None:
     if json:
         emit(view)
         return
-    rows = ((each.address, each.value, each.unit) for each in view.parameters)
+    rows = ((each.address, "unlimited" if each.value is None else each.value, each.unit) for each in view.parameters)
     table(("ADDRESS", "VALUE", "UNIT"), rows, empty="This twin has no parameters that can be changed.")

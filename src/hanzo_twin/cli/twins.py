@@ -10,7 +10,7 @@ import typer
 
 from hanzo_twin.cli.arguments import Twin, assignments, connect
 from hanzo_twin.cli.output import Json, emit, fields, note, number, say, table, time_text
-from hanzo_twin.errors import InvalidInputError, StoreUnavailableError
+from hanzo_twin.errors import InvalidInputError, RuntimeUnavailableError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from hanzo_twin.service.views import StateView, TwinSummary, TwinView
@@ -37,21 +37,21 @@ def create(
     with connect(ctx) as client:
         view = client.create_twin(definition)
         if start:
-            view = client.start_twin(str(view.id), wait_seconds=60)
+            view = _reached(client.start_twin(str(view.id), wait_seconds=60.0), "running", 60.0)
     _show(view, json, "is created" if not start else f"is {view.phase}")
 
 
 def start(ctx: typer.Context, twin: Twin, timeout: Timeout = 60.0, json: Json = False) -> None:
     """Start a twin and wait until it runs."""
     with connect(ctx) as client:
-        view = client.start_twin(twin, wait_seconds=timeout)
+        view = _reached(client.start_twin(twin, wait_seconds=timeout), "running", timeout)
     _show(view, json, f"is {view.phase}")
 
 
 def stop(ctx: typer.Context, twin: Twin, timeout: Timeout = 60.0, json: Json = False) -> None:
     """Stop a twin; it keeps its state and goes on from there."""
     with connect(ctx) as client:
-        view = client.stop_twin(twin, wait_seconds=timeout)
+        view = _reached(client.stop_twin(twin, wait_seconds=timeout), "stopped", timeout)
     _show(view, json, f"is {view.phase}")
 
 
@@ -143,6 +143,17 @@ def inputs(
         emit({"inputs": given})
     else:
         say(f"Twin '{twin}' has {len(given)} new inputs." if len(given) > 1 else f"Twin '{twin}' has a new input.")
+
+
+def _reached(view: TwinView, wanted: str, timeout: float) -> TwinView:
+    """``view``, unless it was waited for in vain."""
+    phases = {"running": ("running", "degraded"), "stopped": ("stopped", "created")}[wanted]
+    if timeout and view.phase not in phases:
+        raise RuntimeUnavailableError(
+            f"Twin '{view.name}' is {view.phase}, not {wanted}, after {timeout:g} s. {view.message}".rstrip(),
+            hint=f"It is still wanted to be {wanted}. See: hanzo-twin status {view.name}",
+        )
+    return view
 
 
 def _show(view: TwinView, json: bool, what: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from functools import cache
 from importlib.resources import as_file, files
 from uuid import uuid4
 
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 
 from hanzo_twin.errors import ConflictError, HanzoTwinError, StoreUnavailableError
 from hanzo_twin.service.context import Platform
@@ -43,13 +44,18 @@ async def _verdict(check: Awaitable[None]) -> str:
 
 async def _check_migrations(platform: Platform) -> None:
     async with platform.database.transaction() as connection:
-        found = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+        exists = await connection.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
+        found = await connection.scalar(text("SELECT version_num FROM alembic_version")) if exists else None
+    if found != _newest_version():
+        raise ConflictError(f"the database has version {found}, this program needs {_newest_version()}")
+
+
+@cache
+def _newest_version() -> str | None:
     with as_file(files("hanzo_twin.stores") / "migrations") as folder:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
-        wanted = ScriptDirectory.from_config(config).get_current_head()
-    if found != wanted:
-        raise ConflictError(f"the database has version {found}, this program needs {wanted}")
+        return ScriptDirectory.from_config(config).get_current_head()
 
 
 async def _check_objects(platform: Platform) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from hanzo_twin.errors import AddressError, HanzoTwinError, nearest
@@ -122,7 +123,10 @@ async def _parameters(runtime: RuntimeClient, addresses: Sequence[str]) -> Param
             raise AddressError(f"'{address}' is not a parameter of this twin.", hint=nearest(address, known))
     chosen = [known[address] for address in addresses] if addresses else known.values()
     return ParametersView(
-        parameters=[ParameterView(address=each.address, value=each.value, unit=each.unit) for each in chosen]
+        parameters=[
+            ParameterView(address=each.address, value=each.value if isfinite(each.value) else None, unit=each.unit)
+            for each in chosen
+        ]
     )
 
 

@@ -150,7 +150,7 @@ class ParameterView(BaseModel):
     model_config = _example(address=f"{_JOINT}.damping", value=0.12, unit="N·m·s/rad")
 
     address: str
-    value: float
+    value: Annotated[float | None, Field(description="SI; null where it is unlimited.")]
     unit: str = ""
 
 

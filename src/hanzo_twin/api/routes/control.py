@@ -31,8 +31,10 @@ _STATE_BODY = {"requestBody": {"required": True, "content": {_BYTES: _BINARY}}}
 )
 async def start_twin(platform: PlatformDep, twin: TwinRef, wait_seconds: Wait = 0.0) -> TwinView:
     """Ask for the twin to run; asking again changes nothing. An engine that is not installed is refused here."""
+    before = await twins.get_twin(platform, twin)
     view = await twins.start_twin(platform, twin, wait_seconds=wait_seconds)
-    SIMULATIONS.labels(engine=view.engine, org=view.organization).inc()
+    if view.revision > before.revision:
+        SIMULATIONS.labels(engine=view.engine, org=view.organization).inc()
     return view
 
 
