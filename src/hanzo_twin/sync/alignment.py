@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -23,13 +24,15 @@ class AlignedReadings:
     def __len__(self) -> int:
         return len(self.columns)
 
-    def first(self) -> dict[int, int]:
-        """Index of the oldest reading of each column."""
-        return {int(column): len(self) - 1 - index for index, column in enumerate(self.columns[::-1])}
+    def first(self) -> tuple[IntArray, IntArray]:
+        """The columns that occur, ascending, and the index of the oldest reading of each."""
+        columns, first = np.unique(self.columns, return_index=True)
+        return columns, first
 
-    def latest(self) -> dict[int, int]:
-        """Index of the newest reading of each column."""
-        return {int(column): index for index, column in enumerate(self.columns)}
+    def latest(self) -> tuple[IntArray, IntArray]:
+        """The columns that occur, ascending, and the index of the newest reading of each."""
+        columns, first = np.unique(self.columns[::-1], return_index=True)
+        return columns, len(self) - 1 - first
 
 
 class Aligner:
@@ -49,6 +52,11 @@ class Aligner:
 
     def __len__(self) -> int:
         return len(self._pending)
+
+    @property
+    def oldest(self) -> float:
+        """Time of the oldest reading that is held, s; -inf without any."""
+        return min((time for time, _, _ in self._pending), default=-math.inf)
 
     def accept(self, column: int, value: float, time: float, reached: float) -> bool:
         """Whether the reading is new and in time; it is held for `take` unless it is not."""

@@ -75,27 +75,50 @@ def bindings_of(source: source_models.Source) -> Mapping[str, tuple[Binding, ...
     )
 
 
-def open_source(config: source_models.Source, sync: Sync, clock: Clock, inbox: Inbox) -> Source:
+def open_source(config: source_models.Source, definition: TwinDefinition, clock: Clock, inbox: Inbox) -> Source:
     """The source of a definition, not yet running. Errors as `plugins.load`."""
     factory = plugins.load(SOURCES, config.type)
-    as_recorded = sync.mode != "batch"
-    extra = {"paced": as_recorded} if isinstance(config, source_models.FileSource) else {}
-    source: Source = factory(config, clock=clock, inbox=inbox, limits=limits_of(sync), **extra)
+    identity = str(definition.id)
+    source: Source = factory(config, identity=identity, clock=clock, inbox=inbox, limits=limits_of(definition.sync))
     return source
 
 
-def open_sink(config: Publish, sync: Sync, clock: Clock) -> Sink:
+def open_sink(config: Publish, definition: TwinDefinition, clock: Clock) -> Sink:
     """The sink of a definition, not yet running. Errors as `plugins.load`."""
+    sync = definition.sync
     if isinstance(config, MqttPublish) and config.broker is None:
         first = next(source for source in sync.sources if isinstance(source, source_models.MqttSource))
         inherited = {name: getattr(first, name) for name in ("broker", "username", "password", "tls")}
         config = config.model_copy(update=inherited)
-    sink: Sink = plugins.load(SINKS, config.type)(config, clock=clock, limits=limits_of(sync))
+    sink: Sink = plugins.load(SINKS, config.type)(
+        config, identity=str(definition.id), clock=clock, limits=limits_of(sync)
+    )
     return sink
 
 
+def replay_rate(sync: Sync) -> float:
+    """Device seconds that pass in a second of ours: the speed at which recordings are replayed, else 1.
+
+    Raises:
+        UnsupportedError: recordings of one twin are to be replayed at different speeds.
+    """
+    speeds = {item.speed for item in sync.sources if isinstance(item, source_models.FileSource)}
+    if sync.mode != "replay" or not speeds:
+        return 1.0
+    if len(speeds) > 1:
+        raise UnsupportedError(
+            f"The recordings of one twin are to be replayed at different speeds: {sorted(speeds)}.",
+            hint="Give all sources of type file the same 'speed'.",
+        )
+    return speeds.pop()
+
+
 def limits_of(sync: Sync) -> LinkLimits:
-    return LinkLimits(buffer_size=sync.buffer_size, reconnect_backoff_ms=sync.reconnect_backoff_ms)
+    return LinkLimits(
+        buffer_size=sync.buffer_size,
+        reconnect_backoff_ms=sync.reconnect_backoff_ms,
+        paced=sync.mode != "batch",
+    )
 
 
 def _local(uri: str, base_directory: Path) -> str:

@@ -12,10 +12,14 @@ from typing import Any
 import orjson
 
 from hanzo_twin.definition.topics import Binding
+from hanzo_twin.spatial import IntArray
 from hanzo_twin.sync.port import Message
 from hanzo_twin.sync.signals import SignalTable
 
 _TIME_FIELDS = ("timestamp", "time")
+_NAMES_KEPT = 1000
+_LATEST_S = 8e9
+"""Largest |time stamp| that is taken for seconds, the year 2223, which is also where the history ends."""
 
 
 @dataclass(slots=True)
@@ -37,6 +41,11 @@ class Readings:
     def __len__(self) -> int:
         return len(self.columns)
 
+    def select(self, chosen: IntArray) -> Readings:
+        """Those of these indices."""
+        fields = (self.columns, self.values, self.times, self.received)
+        return Readings(*([values[index] for index in chosen] for values in fields))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rejection:
@@ -50,10 +59,17 @@ class Rejection:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Pick:
+    """One mapping, compiled: SI value = reading · factor + offset."""
+
+    key: str
     path: tuple[str, ...]
     columns: tuple[int, ...]
-    binding: Binding
-    time_path: tuple[str, ...]
+    factor: float
+    offset: float
+
+
+_Picks = tuple[tuple[tuple[str, ...], tuple[_Pick, ...]], ...]
+"""The picks of one channel, by the path of their time stamp."""
 
 
 class Decoder:
@@ -67,21 +83,9 @@ class Decoder:
     """
 
     def __init__(self, bindings: Mapping[str, Sequence[Binding]], table: SignalTable) -> None:
-        self._picks = {
-            channel: tuple(
-                _Pick(
-                    path=binding.field,
-                    columns=table.resolve(binding.target),
-                    binding=binding,
-                    time_path=tuple((binding.target.timestamp_field or "").split("."))
-                    if binding.target.timestamp_field
-                    else (),
-                )
-                for binding in bound
-            )
-            for channel, bound in bindings.items()
-        }
+        self._picks = {channel: _compile(bound, table) for channel, bound in bindings.items()}
         self.unmapped: Counter[str] = Counter()
+        self.unmapped_total = 0
         self.rejected = 0
 
     def decode(self, messages: Iterable[Message], readings: Readings) -> list[Rejection]:
@@ -90,53 +94,90 @@ class Decoder:
         for message in messages:
             picks = self._picks.get(message.channel)
             if picks is None:
-                # Topics come from the peer: remember only so many names.
-                if message.channel in self.unmapped or len(self.unmapped) < 1000:
-                    self.unmapped[message.channel] += 1
+                self._note_unmapped(message.channel)
                 continue
+            payload = message.payload
             try:
-                payload = message.payload
-                content = orjson.loads(payload) if isinstance(payload, bytes) else payload
-                for pick in picks:
-                    self._read(pick, content, message.received, readings)
+                content = orjson.loads(payload) if isinstance(payload, bytes) else dict(payload)
             except ValueError as trouble:
-                rejections.append(_rejection(message, str(trouble)))
+                rejections.append(_rejection(message, f"no JSON: {trouble}"))
+                continue
+            for time_path, group in picks:
+                try:
+                    time = _time_of(content, time_path)
+                except ValueError as trouble:
+                    rejections.append(_rejection(message, str(trouble)))
+                    continue
+                for pick in group:
+                    try:
+                        _read(pick, content, time, message.received, readings)
+                    except ValueError as trouble:
+                        rejections.append(_rejection(message, str(trouble)))
         self.rejected += len(rejections)
         return rejections
 
-    @staticmethod
-    def _read(pick: _Pick, content: Any, received: float, readings: Readings) -> None:
-        value = content
-        if pick.path:
-            value = _follow(content, pick.path)
-        elif isinstance(content, Mapping):
-            value = content.get("value", content.get("position") if len(pick.columns) > 1 else None)
-        time = _time_of(content, pick.time_path)
-        columns = pick.columns
-        if len(columns) == 1 and not isinstance(value, list):
-            values: Sequence[Any] = (value,)
-        elif isinstance(value, list) and len(value) == len(columns):
-            values = value
-        else:
-            got = f"an array of {len(value)}" if isinstance(value, list) else type(value).__name__
-            raise ValueError(f"'{pick.binding.key}' needs {len(columns)} number(s), got {got}")
-        to_si = pick.binding.target.to_si
-        converted = []
-        for number in values:
-            if isinstance(number, bool) or not isinstance(number, (int, float)):
-                raise ValueError(f"'{pick.binding.key}' must be a number, got {_short(number)}")
-            converted.append(to_si(number))
-            if not math.isfinite(converted[-1]):
-                raise ValueError(f"'{pick.binding.key}' is not finite")
-        readings.columns += columns
-        readings.values += converted
-        readings.times += [time] * len(columns)
-        readings.received += [received] * len(columns)
+    def _note_unmapped(self, channel: str) -> None:
+        """Count it by name; channels come from the peer, so only so many names are remembered."""
+        self.unmapped_total += 1
+        if channel in self.unmapped or len(self.unmapped) < _NAMES_KEPT:
+            self.unmapped[channel] += 1
+
+
+def _compile(bound: Sequence[Binding], table: SignalTable) -> _Picks:
+    grouped: dict[tuple[str, ...], list[_Pick]] = {}
+    for binding in bound:
+        target = binding.target
+        path = tuple(target.timestamp_field.split(".")) if target.timestamp_field else ()
+        offset = target.to_si(0.0)
+        pick = _Pick(
+            key=binding.key,
+            path=binding.field,
+            columns=table.resolve(target),
+            factor=target.to_si(1.0) - offset,
+            offset=offset,
+        )
+        grouped.setdefault(path, []).append(pick)
+    return tuple((path, tuple(picks)) for path, picks in grouped.items())
+
+
+def _read(pick: _Pick, content: Any, time: float, received: float, readings: Readings) -> None:
+    """Append the reading, or those of a vector, that ``pick`` finds in ``content``.
+
+    Raises:
+        ValueError: there is none; nothing is appended then.
+    """
+    columns = pick.columns
+    value = content
+    if pick.path:
+        value = _follow(content, pick.path)
+    elif isinstance(content, dict):
+        value = content.get("value", content.get("position") if len(columns) > 1 else None)
+    if isinstance(value, list):
+        if len(value) != len(columns):
+            raise ValueError(f"'{pick.key}' needs {len(columns)} number(s), got an array of {len(value)}")
+        numbers = [_number(pick, each) for each in value]
+    elif len(columns) == 1:
+        numbers = [_number(pick, value)]
+    else:
+        raise ValueError(f"'{pick.key}' needs {len(columns)} number(s), got {type(value).__name__}")
+    readings.columns += columns
+    readings.values += numbers
+    readings.times += [time] * len(columns)
+    readings.received += [received] * len(columns)
+
+
+def _number(pick: _Pick, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"'{pick.key}' must be a number, got {_short(value)}")
+    number = value * pick.factor + pick.offset
+    if not math.isfinite(number):
+        raise ValueError(f"'{pick.key}' is not finite")
+    return number
 
 
 def _follow(content: Any, path: Sequence[str]) -> Any:
     for step in path:
-        if isinstance(content, Mapping) and step in content:
+        if isinstance(content, dict) and step in content:
             content = content[step]
         elif isinstance(content, list) and step.isdigit() and int(step) < len(content):
             content = content[int(step)]
@@ -146,17 +187,21 @@ def _follow(content: Any, path: Sequence[str]) -> Any:
 
 
 def _time_of(content: Any, path: Sequence[str]) -> float:
-    """Device time in seconds, NaN where the payload has none."""
+    """Device time in seconds, NaN where the payload has none.
+
+    Raises:
+        ValueError: what is there is no time stamp.
+    """
     if path:
         stamp = _follow(content, path)
-    elif isinstance(content, Mapping):
+    elif isinstance(content, dict):
         stamp = next((content[name] for name in _TIME_FIELDS if name in content), None)
     else:
         stamp = None
     if stamp is None:
         return math.nan
     if isinstance(stamp, (int, float)) and not isinstance(stamp, bool) and math.isfinite(stamp):
-        return float(stamp)
+        return _checked_time(float(stamp))
     if isinstance(stamp, str):
         try:
             moment = datetime.fromisoformat(stamp)
@@ -164,8 +209,14 @@ def _time_of(content: Any, path: Sequence[str]) -> float:
             raise ValueError(f"the time stamp {_short(stamp)} is neither seconds nor ISO 8601") from None
         if moment.tzinfo is None:
             raise ValueError(f"the time stamp {_short(stamp)} has no time zone")
-        return moment.timestamp()
+        return _checked_time(moment.timestamp())
     raise ValueError(f"the time stamp {_short(stamp)} is neither seconds nor ISO 8601")
+
+
+def _checked_time(seconds: float) -> float:
+    if abs(seconds) > _LATEST_S:
+        raise ValueError(f"the time stamp {seconds:.6g} s is beyond ±{_LATEST_S:g} s; were milliseconds sent?")
+    return seconds
 
 
 def _short(value: Any) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hanzo_twin.definition.drift import DriftDetection
 from hanzo_twin.spatial import FloatArray, IntArray
@@ -56,6 +57,7 @@ class DriftMonitor:
         self._bucket = -1
         self._since = np.inf
         self.drifting = np.zeros(len(signals), dtype=bool)
+        self._exceeding = np.zeros(len(signals), dtype=bool)
 
     def add(self, columns: IntArray, innovations: FloatArray, now: float) -> None:
         """Enter innovations [n] of ``columns`` [n] at device time ``now``."""
@@ -73,13 +75,23 @@ class DriftMonitor:
             root: FloatArray = np.sqrt(self._squares.sum(axis=0) / counts)
         return root
 
+    def exceeding(self) -> NDArray[np.bool_]:
+        """Which signals were beyond their threshold at the last check, whether they began to drift then or before."""
+        return self._exceeding
+
+    def _enough(self, now: float) -> NDArray[np.bool_]:
+        lasted = now - self._since >= min(MIN_SPAN_S, self.window_seconds)
+        enough: NDArray[np.bool_] = (self._counts.sum(axis=0) >= MIN_SAMPLES) & lasted
+        return enough
+
     def check(self, now: float) -> list[DriftEvent]:
         """Changes since the last check."""
         self._turn_to(now)
         rms = self.rms()
-        enough = (self._counts.sum(axis=0) >= MIN_SAMPLES) & (now - self._since >= min(MIN_SPAN_S, self.window_seconds))
+        enough = self._enough(now)
         with np.errstate(invalid="ignore"):
-            begun = ~self.drifting & enough & (rms > self.thresholds)
+            self._exceeding = enough & (rms > self.thresholds)
+            begun = ~self.drifting & self._exceeding
             ceased = self.drifting & enough & (rms < RECOVERED * self.thresholds)
         events = []
         for column in np.flatnonzero(begun | ceased):
@@ -99,6 +111,7 @@ class DriftMonitor:
 
     def clear(self) -> None:
         """Forget the window, as after a change of parameters: what was predicted with the old ones says nothing."""
+        self._exceeding[:] = False
         self._squares[:] = 0
         self._counts[:] = 0
         self._since = np.inf

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
 from hanzo_twin.clock import Clock
 from hanzo_twin.definition.models import TwinDefinition
-from hanzo_twin.errors import ConflictError
+from hanzo_twin.errors import ConflictError, HanzoTwinError, SimulationError
 from hanzo_twin.stores.history.writer import HistoryWriter
 from hanzo_twin.sync import assembly
 from hanzo_twin.sync.decode import Decoder, Readings
 from hanzo_twin.sync.device_clock import DataClock, DeviceClock
 from hanzo_twin.sync.drift import DriftEvent
 from hanzo_twin.sync.events import EventLog, SyncEvent
+from hanzo_twin.sync.keep_running import KeepRunning
 from hanzo_twin.sync.link import Link
 from hanzo_twin.sync.port import Inbox, Sink
 from hanzo_twin.sync.publisher import Publisher
@@ -30,6 +31,9 @@ from hanzo_twin.twin.twin import ParameterChange, Twin
 
 LONGEST_CATCH_UP_S = 10.0
 """A twin that fell further behind (the process was suspended) is placed at the present instead of simulated there."""
+
+DIVERGENCE_REMEMBERED_S = 10.0
+"""So long after it the twin counts as degraded, and another divergence is not told of again."""
 
 
 class LiveTwin:
@@ -64,13 +68,14 @@ class LiveTwin:
             horizon_s=sync.recalibration.horizon_s,
             window_s=window,
         )
-        self._device_clock = DataClock() if sync.mode == "batch" else DeviceClock()
+        self._rate = assembly.replay_rate(sync)
+        self._device_clock = DataClock() if sync.mode == "batch" else DeviceClock(rate=self._rate)
         self._links = []
         for config, decoder in zip(used, decoders, strict=True):
             inbox = Inbox(sync.buffer_size)
             self._links.append(
                 Link(
-                    assembly.open_source(config, sync, clock, inbox),
+                    assembly.open_source(config, definition, clock, inbox),
                     inbox,
                     decoder,
                     clock=clock,
@@ -80,7 +85,7 @@ class LiveTwin:
                     accept=self._accept,
                 )
             )
-        self._sinks: list[Sink] = [assembly.open_sink(config, sync, clock) for config in sync.publish]
+        self._sinks: list[Sink] = [assembly.open_sink(config, definition, clock) for config in sync.publish]
         self.publisher = Publisher(
             definition.name,
             twin,
@@ -91,6 +96,7 @@ class LiveTwin:
             clock=clock,
         )
         self.recalibrator = Recalibrator(self.synchronizer, sync.recalibration, window, clock, self.event_log)
+        self._kept_sinks = [KeepRunning("sink", _name_of(sink), clock, self.event_log) for sink in self._sinks]
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = asyncio.Event()
         self._tick_latency, self._reading_latency = Latencies(), Latencies()
@@ -98,6 +104,8 @@ class LiveTwin:
         self._first_reading = math.inf
         self._ticks = self._overruns = self._steps = 0
         self._health = "starting"
+        self._divergence = ""
+        self._diverged_at = -math.inf
         self._standalone_since: float | None = None
         self._paused = False
 
@@ -126,13 +134,13 @@ class LiveTwin:
 
     async def run(self) -> None:
         """Synchronize until `stop`, or until the recorded data end (modes replay and batch)."""
-        self._spawn(link.receive() for link in self._links)
-        self._spawn(sink.run() for sink in self._sinks)
+        batch = self.mode == "batch"
+        self._spawn(link.run(ingest=not batch) for link in self._links)
+        self._spawn(self._run_sink(kept, sink) for kept, sink in zip(self._kept_sinks, self._sinks, strict=True))
         try:
-            if self.mode == "batch":
+            if batch:
                 await self._run_batch()
             else:
-                self._spawn(link.ingest() for link in self._links)
                 await self._run_paced()
         finally:
             await self._shut_down()
@@ -209,10 +217,11 @@ class LiveTwin:
             readings=ReadingCounts(
                 received=sum(link.readings for link in self._links),
                 late=aligner.late,
+                ahead=sum(link.ahead for link in self._links),
                 duplicate=aligner.duplicates,
                 out_of_order=aligner.out_of_order,
                 rejected=sum(link.decoder.rejected for link in self._links),
-                unmapped=sum(link.decoder.unmapped.total() for link in self._links),
+                unmapped=sum(link.decoder.unmapped_total for link in self._links),
                 dropped=sum(link.inbox.dropped for link in self._links),
             ),
             clock_jumps=self._device_clock.jumps,
@@ -271,22 +280,31 @@ class LiveTwin:
 
     async def _run_batch(self) -> None:
         """Tick through recorded data as fast as they come; the data are the clock."""
+        target = -math.inf
         while not self._stopped.is_set():
-            finished = self._all_finished()
+            over = self._all_over()
             for link in self._links:
                 await link.drain()
-            newest = self._device_clock.now(0.0)
-            if math.isfinite(newest):
-                if not self.synchronizer.started:
-                    self._tick(newest)
-                while self.twin.time + self._period <= newest and not self._stopped.is_set():
-                    self._tick(self.twin.time + self._period)
-                    await asyncio.sleep(0)
-                if finished and newest > self.twin.time:
-                    self._tick(newest)
-            if finished:
+            self._note_transitions()
+            complete = self._complete_until(over)
+            if not self.synchronizer.started and math.isfinite(complete):
+                target = min(link.oldest for link in self._links)
+                self._tick(target)
+            while target + self._period <= complete and not self._stopped.is_set():
+                target = max(target + self._period, self.synchronizer.aligner.oldest - LONGEST_CATCH_UP_S)
+                self._tick(target)
+                await asyncio.sleep(0)
+            if over:
+                if math.isfinite(target):
+                    self._tick(complete)
                 return
             await asyncio.sleep(0)
+
+    def _complete_until(self, over: bool) -> float:
+        """Device time up to which no recorded reading is still to come, less what inputs are stamped late."""
+        still = [link.newest for link in self._links if not link.finished]
+        newest = max(link.newest for link in self._links) if over or not still else min(still)
+        return newest if over else newest - self._input_lag()
 
     async def _sleep_until(self, deadline: float) -> None:
         sleeping = asyncio.ensure_future(self._clock.sleep_until(deadline))
@@ -312,9 +330,12 @@ class LiveTwin:
 
     def _hold(self) -> float:
         """How far the twin stays behind the device: long enough for most readings, and for inputs stamped late."""
-        jitter = min(self._budget, self._device_clock.delay_quantile(0.95))
-        delays = self.twin.inputs.delays
-        return jitter + max(0.0, -float(delays.min(initial=0.0)))
+        jitter = min(self._budget * self._rate, self._device_clock.delay_quantile(0.95))
+        return jitter + self._input_lag()
+
+    def _input_lag(self) -> float:
+        """How long after they acted inputs are stamped, s."""
+        return max(0.0, -float(self.twin.inputs.delays.min(initial=0.0)))
 
     def _tick(self, target: float) -> None:
         synchronizer = self.synchronizer
@@ -324,11 +345,15 @@ class LiveTwin:
             self.event_log.add("synchronized", "The first readings placed the twin.", time=target)
             return
         behind = target - self.twin.time
-        if behind > LONGEST_CATCH_UP_S:
+        if behind > LONGEST_CATCH_UP_S * max(1.0, self._rate):
             self.event_log.add("gap", f"{behind:.1f} s were passed over: the twin was not run.", time=target)
             synchronizer.skip_to(target)
         before = self.twin.simulation.time
-        result = synchronizer.tick(target)
+        try:
+            result = synchronizer.tick(target)
+        except SimulationError as failure:
+            self._recover(failure, target)
+            return
         self._steps += round((self.twin.simulation.time - before) * self.twin.simulation.config.step_hz)
         self._ticks += 1
         self._handle_drift(result)
@@ -343,12 +368,21 @@ class LiveTwin:
             self._reading_latency.add(done - arrival)
         self._arrivals.clear()
 
+    def _recover(self, failure: SimulationError, target: float) -> None:
+        """Go on from the last good state: what made the numbers diverge (an absurd reading, say) may be past."""
+        self.synchronizer.restore_good(target)
+        now = self._clock.monotonic()
+        if now - self._diverged_at > DIVERGENCE_REMEMBERED_S:
+            message = f"{failure.message} It was set back to its last good state."
+            self.event_log.add("simulation-diverged", message, time=target)
+        self._divergence, self._diverged_at = failure.message, now
+
     def _handle_drift(self, result: TickResult) -> None:
         for event in result.drift:
             kind = "drift-began" if event.drifting else "drift-ceased"
             self.event_log.add(kind, describe_drift(event), time=event.time, address=event.address, rms=event.rms)
             self.publisher.alert(kind, describe_drift(event), {"address": event.address, "rms": event.rms})
-        if any(event.drifting for event in result.drift) and self._response == "hard_reset":
+        if self._response == "hard_reset" and self.synchronizer.drift.exceeding().any():
             self.synchronizer.reset_to_measurements()
             self.event_log.add("hard-reset", "The state was overwritten with the latest readings.", time=result.time)
 
@@ -361,21 +395,21 @@ class LiveTwin:
             link.note_transition()
 
     def _all_finished(self) -> bool:
-        return bool(self._links) and all(
-            (link.failure or link.status().state in ("finished", "failed")) and not len(link.inbox)
-            for link in self._links
-        )
+        return bool(self._links) and all(link.finished for link in self._links)
+
+    def _all_over(self) -> bool:
+        return all(link.over for link in self._links)
 
     def _trouble(self) -> tuple[str, ...]:
-        found = [link.failure for link in self._links if link.failure]
-        found += [
-            f"{status.name}: {status.last_error or status.state}"
-            for status in (link.status() for link in self._links)
-            if status.state in ("reconnecting", "failed")
-        ]
-        if self._recorder is not None and self._recorder.trouble:
+        found = [link.trouble for link in self._links]
+        for kept, status in zip(self._kept_sinks, (sink.status() for sink in self._sinks), strict=True):
+            lost = status.state in ("reconnecting", "failed")
+            found.append(kept.trouble or (f"{status.name}: {status.last_error or status.state}" if lost else ""))
+        if self._recorder is not None:
             found.append(self._recorder.trouble)
-        return tuple(found)
+        if self._clock.monotonic() - self._diverged_at < DIVERGENCE_REMEMBERED_S:
+            found.append(self._divergence)
+        return tuple(filter(None, found))
 
     def _judge_health(self, troubled: bool) -> str:
         if self._health in ("finished", "stopped"):
@@ -394,18 +428,25 @@ class LiveTwin:
         self._health = "stopped" if self._stopped.is_set() else "finished"
         for task in self._tasks:
             task.cancel()
-        outcomes = await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.recalibrator.close()
         self.event_log.add(self._health, f"{self.definition.name} {self._health}.", time=self.twin.time)
         if self._recorder is not None:
             self._recorder.flush()
-        for outcome in outcomes:
-            if isinstance(outcome, Exception):
-                raise outcome
+
+    async def _run_sink(self, kept: KeepRunning, sink: Sink) -> None:
+        try:
+            await kept.run(sink.run)
+        except HanzoTwinError as failure:
+            self.event_log.add("sink-failed", str(failure), code=failure.code)
 
     async def close(self) -> None:
         """Release the simulation; call it after `run` has ended."""
         self.synchronizer.close()
+
+
+def _name_of(link: Sink) -> Callable[[], str]:
+    return lambda: link.status().name
 
 
 def describe_drift(event: DriftEvent) -> str:

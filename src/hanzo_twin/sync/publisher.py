@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-import numpy as np
 import orjson
 
 from hanzo_twin.clock import Clock
+from hanzo_twin.errors import SimulationError
 from hanzo_twin.sync.port import Sink
 from hanzo_twin.sync.signals import SignalTable
+from hanzo_twin.twin.probe import Probe
 from hanzo_twin.twin.twin import Twin
 
 SHARE = 0.2
@@ -22,7 +24,7 @@ class Publisher:
     """Sends predictions to every sink, and alerts to the channel ``alerts`` below each sink's topic.
 
     A prediction is ``{"twin", "time", "values": {address: value}, "ahead": [{"horizon_s", "time", "values"}]}``. What
-    lies ahead is simulated on a fork under the inputs that hold now.
+    lies ahead is simulated on a fork under the inputs that hold now. A value that is not known is null.
     """
 
     def __init__(
@@ -41,6 +43,9 @@ class Publisher:
         self._sinks = list(sinks)
         measured = [signal.address for signal in table.signals if signal.role == "measurement"]
         self._addresses = list(dict.fromkeys(measured))
+        computed = [signal.address for signal in table.signals if signal.quantity.kind in ("state", "input")]
+        self._computed = [address for address in self._addresses if address in set(computed)]
+        self._probe = Probe(twin.scene, self._computed)
         self._horizons = sorted(horizon for horizon in horizons_s if horizon > 0)
         self._period = period_s
         self._clock = clock
@@ -58,7 +63,8 @@ class Publisher:
         }
         now = self._clock.monotonic()
         if self._horizons and now >= self._next_look:
-            message["ahead"] = self.look_ahead(self._horizons)
+            with suppress(SimulationError):  # what diverges on the way says nothing of the future
+                message["ahead"] = self.look_ahead(self._horizons)
             cost = self._clock.monotonic() - now
             self._next_look = now + max(0.0, cost / SHARE - self._period)
         self._send(message, "")
@@ -81,8 +87,11 @@ class Publisher:
             fork.close()
 
     def _values(self, twin: Twin) -> dict[str, float | None]:
-        values = twin.read(self._addresses)
-        return {a: float(v) if np.isfinite(v) else None for a, v in zip(self._addresses, values, strict=True)}
+        known = twin.attributes
+        values = {address: known[address].value if address in known else None for address in self._addresses}
+        read = self._probe.read(twin.simulation)
+        values.update(zip(self._computed, read.tolist(), strict=True))
+        return values
 
     def _send(self, message: Mapping[str, Any], channel: str) -> None:
         payload = orjson.dumps(message)

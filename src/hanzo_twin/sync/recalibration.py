@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from typing import Any
 
 from hanzo_twin.clock import Clock
 from hanzo_twin.definition.drift import Recalibration
-from hanzo_twin.errors import HanzoTwinError
+from hanzo_twin.errors import CalibrationError, HanzoTwinError
 from hanzo_twin.sync.calibration import CalibrationPlan, CalibrationResult, calibrate, default_parameters
 from hanzo_twin.sync.events import EventLog
 from hanzo_twin.sync.synchronizer import Synchronizer
@@ -16,6 +17,8 @@ from hanzo_twin.twin.recording import Recording
 from hanzo_twin.twin.twin import ParameterChange
 
 MIN_COVERED = 0.95
+
+_log = logging.getLogger(__name__)
 
 
 class Recalibrator:
@@ -65,13 +68,13 @@ class Recalibrator:
     def _start(self) -> None:
         twin = self._synchronizer.twin
         span = self._synchronizer.window.span
+        addresses = self._policy.parameters or default_parameters(twin.scene)
         try:
             recording = self._synchronizer.window.recording(f"the last {span:.1f} s")
+            initial = {address: twin.get_parameter(address) for address in addresses}
         except HanzoTwinError as refusal:
             self._refuse(refusal)
             return
-        addresses = self._policy.parameters or default_parameters(twin.scene)
-        initial = {address: twin.get_parameter(address) for address in addresses}
         plan = CalibrationPlan(
             parameters=tuple(addresses),
             horizon_s=self._policy.horizon_s,
@@ -90,13 +93,17 @@ class Recalibrator:
 
     def _finish(self, fit: asyncio.Task[CalibrationResult]) -> list[ParameterChange]:
         self._fit = None
-        self._not_before = self._clock.monotonic() + self._policy.cooldown_s
         twin = self._synchronizer.twin
         try:
             result = fit.result()
         except HanzoTwinError as refusal:
             self._refuse(refusal)
             return []
+        except Exception as failure:  # noqa: BLE001  the boundary of the fit's thread: the twin goes on without it
+            _log.error("A recalibration failed", exc_info=failure)
+            self._refuse(CalibrationError(f"The fit failed: {type(failure).__name__}: {failure}"))
+            return []
+        self._rest()
         self.count += 1
         self.last = result.to_dict()
         if not result.accepted:
@@ -117,6 +124,10 @@ class Recalibrator:
         self._events.add("recalibrated", f"Parameters fitted: {told}.", time=twin.time, **self.last)
         return changes
 
+    def _rest(self) -> None:
+        self._not_before = self._clock.monotonic() + self._policy.cooldown_s
+
     def _refuse(self, refusal: HanzoTwinError) -> None:
+        self._rest()
         self.last = {"accepted": False, "code": refusal.code, "reason": refusal.message}
         self._events.add("recalibration-refused", str(refusal), time=self._synchronizer.twin.time, code=refusal.code)

@@ -9,7 +9,7 @@ import numpy as np
 
 from hanzo_twin.clock import Clock
 from hanzo_twin.errors import StoreUnavailableError
-from hanzo_twin.stores.history.batch import AddressTable, HistoryBatch, Kind
+from hanzo_twin.stores.history.batch import MICROSECONDS_MAX, AddressTable, HistoryBatch, Kind
 from hanzo_twin.stores.history.writer import HistoryWriter
 from hanzo_twin.sync.decode import Readings, Rejection
 from hanzo_twin.sync.drift import DriftEvent
@@ -41,9 +41,17 @@ class Recorder:
         self._pending: list[HistoryBatch] = []
         self._second = 0
         self._rejections = 0
-        self.trouble = ""
+        self._unavailable = ""
+        self._recovered = False
         self.lost_batches = 0
         events.listeners.append(self._on_event)
+
+    @property
+    def trouble(self) -> str:
+        """Why the history cannot be written now, "" if it can."""
+        if self._unavailable and self.lost_batches:
+            return f"{self._unavailable} {self.lost_batches} batches of predictions and events were lost."
+        return self._unavailable
 
     async def store_readings(self, readings: Readings, rejections: Sequence[Rejection]) -> None:
         """Return when the readings, and as many rejections as the limit allows, are in the history."""
@@ -64,6 +72,7 @@ class Recorder:
         for batch in batches:
             while not self._try_append(batch):
                 await self._clock.sleep_until(self._clock.monotonic() + RETRY_S)
+        self._tell_recovery()
 
     def tick(self, result: TickResult) -> None:
         """Write the predictions of a tick, one for each reading that was compared, and drift that began or ceased."""
@@ -99,14 +108,12 @@ class Recorder:
         return True
 
     def _on_event(self, event: SyncEvent) -> None:
-        if event.kind.startswith("history-"):
-            return
-        time = event.wall if event.time != event.time else event.time
         detail = json.dumps({"message": event.message, **event.detail}, default=str)
-        self._queue(self._row(Kind.LIFECYCLE, event.kind, time, float("nan"), detail))
+        self._queue(self._row(Kind.LIFECYCLE, event.kind, event.time, float("nan"), detail))
 
     def _queue(self, batch: HistoryBatch) -> None:
         if self.flush() and self._try_append(batch):
+            self._tell_recovery()
             return
         if len(self._pending) < PENDING_BATCHES:
             self._pending.append(batch)
@@ -117,14 +124,21 @@ class Recorder:
         try:
             self._writer.append(batch)
         except StoreUnavailableError as trouble:
-            if not self.trouble:
-                self.trouble = trouble.message
+            if not self._unavailable:
+                self._unavailable = trouble.message
                 self._events.add("history-unavailable", f"{trouble.message} Readings are not acknowledged meanwhile.")
             return False
-        if self.trouble:
-            self.trouble = ""
-            self._events.add("history-available", "The history can be written again.")
+        self._recovered = self._recovered or bool(self._unavailable)
+        self._unavailable = ""
         return True
+
+    def _tell_recovery(self) -> None:
+        """Not while a batch is being written: the event is a batch itself."""
+        if self._recovered:
+            self._recovered = False
+            lost, self.lost_batches = self.lost_batches, 0
+            losses = f" {lost} batches of predictions and events were lost; no reading was." if lost else ""
+            self._events.add("history-available", f"The history can be written again.{losses}")
 
     def _limited(self, rejections: Sequence[Rejection]) -> list[Rejection]:
         """A flood of garbage must not fill the disk: so many a second are written, all are counted."""
@@ -144,11 +158,13 @@ class Recorder:
         return self._row(Kind.DRIFT, event.address, event.time, event.rms, detail)
 
     def _row(self, kind: Kind, address: str, time: float, value: float, detail: str | None) -> HistoryBatch:
+        """One row; where there is no device time, or none that can be kept, it has the wall time."""
+        received = self._clock.now()
         return HistoryBatch(
             kind=kind,
             addresses=[address],
-            time=time,
-            received=self._clock.now(),
+            time=time if abs(time) * 1e6 <= MICROSECONDS_MAX else received,
+            received=received,
             value=value,
             detail={} if detail is None else {0: detail},
         )

@@ -44,10 +44,15 @@ class SignalDrift:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadingCounts:
-    """Readings since the start: all that were decoded, and what became of those that were not used."""
+    """Readings since the start: all that were decoded, and what became of those that were not used.
+
+    Args:
+        ahead: stamped more than a second ahead of the device's time.
+    """
 
     received: int
     late: int
+    ahead: int
     duplicate: int
     out_of_order: int
     rejected: int
@@ -60,8 +65,8 @@ class SyncStatus:
     """Health of synchronization.
 
     Args:
-        health: ``starting``, ``synchronized``, ``drifting``, ``degraded`` (a source or the history fails; see
-            ``trouble``), ``finished`` or ``stopped``.
+        health: ``starting``, ``synchronized``, ``drifting``, ``degraded`` (a source, a sink, the history or the
+            simulation fails; see ``trouble``), ``finished`` or ``stopped``.
         device_time: device time that the twin has reached, s; None before the first reading.
         lag_s: how far that is behind the device.
         tick_ms: from the moment a tick was due to its end (waiting for the processor included).

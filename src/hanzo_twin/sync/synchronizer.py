@@ -20,6 +20,7 @@ from hanzo_twin.sync.drift import DriftEvent, DriftMonitor
 from hanzo_twin.sync.signals import SignalTable
 from hanzo_twin.sync.window import ReadingWindow
 from hanzo_twin.twin.probe import Probe
+from hanzo_twin.twin.state_writer import StateWriter
 from hanzo_twin.twin.twin import Trace, Twin
 
 GAP_INTERVALS = 6.0
@@ -75,13 +76,17 @@ class Synchronizer:
         self._inputs = set(table.columns("input", ["input"]))
         self._place = np.full(len(table), -1, dtype=np.int64)
         self._place[self._states] = np.arange(len(self._states))
-        self._probe = Probe(twin.scene, [table.signals[column].address for column in self._states])
+        self._addresses = [signal.address for signal in table.signals]
+        states = [self._addresses[column] for column in self._states]
+        self._probe = Probe(twin.scene, states)
+        self._writer = StateWriter(twin.scene, states)
         self._last_seen = np.full(len(table), -np.inf)
         self._interval = np.full(len(table), np.nan)
         self._free = twin.fork()
         # Shared: both see the same inputs, and are at the same time whenever either looks.
         self._free.inputs = twin.inputs
         self._anchor = twin.time
+        self._good = twin.simulation.get_state()
         self.started = False
 
     def accept(self, readings: Readings) -> None:
@@ -117,7 +122,11 @@ class Synchronizer:
         self.started = True
 
     def tick(self, time: float) -> TickResult:
-        """Advance to device time ``time`` and compare with what was measured on the way."""
+        """Advance to device time ``time`` and compare with what was measured on the way.
+
+        Raises:
+            SimulationError: the numbers diverged; `restore_good` goes on.
+        """
         due = self.aligner.take(time)
         measured = self._place[due.columns] >= 0
         probe = self._probe if measured.any() else None
@@ -131,11 +140,14 @@ class Synchronizer:
             innovations[:] = np.nan
         compared = np.isfinite(innovations)
         self.drift.add(due.columns[compared], innovations[compared], time)
+        anchoring = interrupted or self.twin.time - self._anchor >= self.horizon_s - 1e-9
+        if anchoring:
+            self._good = self.twin.simulation.get_state()
         own = due.values - self._predict(due, measured, trace)
         self._assimilate_latest(due, own)
         self._last_seen[due.columns] = due.times
         self.window.add(due.columns, due.values, due.times)
-        if interrupted or self.twin.time - self._anchor >= self.horizon_s - 1e-9:
+        if anchoring:
             self.anchor()
         return TickResult(
             time=self.twin.time,
@@ -150,11 +162,8 @@ class Synchronizer:
 
         Inputs of that time are missing as well, so the free run says nothing about the readings of this tick.
         """
-        first = due.first()
-        if not first:
-            return False
-        columns = np.fromiter(first.keys(), dtype=np.int64)
-        waited = due.times[np.fromiter(first.values(), dtype=np.int64)] - self._last_seen[columns]
+        columns, first = due.first()
+        waited = due.times[first] - self._last_seen[columns]
         usual = self._interval[columns]
         gap = np.isfinite(waited) & (waited > np.maximum(GAP_INTERVALS * usual, SHORTEST_GAP_S)) & np.isfinite(usual)
         learn = np.isfinite(waited) & ~gap
@@ -172,7 +181,8 @@ class Synchronizer:
         self._anchor = self.twin.time
 
     def parameters_changed(self) -> None:
-        """Parameters of the twin were written: the free run follows, and drift is judged anew."""
+        """Parameters or state of the twin were written: the free run follows, and drift is judged anew."""
+        self._good = self.twin.simulation.get_state()
         self.anchor()
         self.drift.clear()
 
@@ -190,8 +200,14 @@ class Synchronizer:
         """Place the twin at device time ``time`` without running it there."""
         self.twin.set_time(time)
         self._last_seen[:] = -np.inf
+        self.window.clear()
         self.anchor()
         self.drift.clear()
+
+    def restore_good(self, time: float) -> None:
+        """After the numbers diverged: the last state that could be advanced is the present, device time ``time``."""
+        self.twin.simulation.set_state(self._good)
+        self.skip_to(time)
 
     def reset_to_measurements(self) -> None:
         """Overwrite the state with the newest readings, whatever the gain: the fallback when drift is beyond repair."""
@@ -215,8 +231,9 @@ class Synchronizer:
             share = np.clip(position - before, 0.0, 1.0)
             places = self._place[due.columns[measured]]
             predictions[measured] = (1 - share) * trace.values[before, places] + share * trace.values[after, places]
-        for index in np.flatnonzero(~measured):
-            known = self.twin.attributes.get(self.table.signals[due.columns[index]].address)
+        attributes, addresses = self.twin.attributes, self._addresses
+        for index in np.flatnonzero(~measured).tolist():
+            known = attributes.get(addresses[due.columns[index]])
             if known is not None:
                 predictions[index] = known.value
         return predictions
@@ -226,20 +243,22 @@ class Synchronizer:
 
         A signal without one (its first reading) is overwritten.
         """
-        overwrite: dict[str, float] = {}
-        correct: dict[str, float] = {}
-        for column, index in due.latest().items():
-            signal = self.table.signals[column]
-            if self._place[column] < 0:
-                self.twin.set_attribute(
-                    signal.address, float(due.values[index]), time=float(due.times[index]), origin="measured"
-                )
-            elif not np.isfinite(innovations[index]) or self._last_seen[column] == -np.inf:
-                overwrite[signal.address] = float(due.values[index])
-            elif self.gain > 0:
-                correct[signal.address] = float(innovations[index])
-        if overwrite:
-            self.twin.assimilate(overwrite)
-        if correct:
-            present = dict(zip(correct, self.twin.read(list(correct)), strict=True))
-            self.twin.assimilate({a: float(present[a]) + self.gain * correct[a] for a in correct})
+        if not len(due):
+            return
+        columns, indices = due.latest()
+        places = self._place[columns]
+        for column, index in zip(columns[places < 0].tolist(), indices[places < 0].tolist(), strict=True):
+            value, time = float(due.values[index]), float(due.times[index])
+            self.twin.set_attribute(self._addresses[column], value, time=time, origin="measured")
+        states = places >= 0
+        if not states.any():
+            return
+        columns, indices, places = columns[states], indices[states], places[states]
+        overwritten = ~np.isfinite(innovations[indices]) | (self._last_seen[columns] == -np.inf)
+        wanted = np.full(len(self._states), np.nan)
+        wanted[places[overwritten]] = due.values[indices[overwritten]]
+        if self.gain > 0:
+            corrected = places[~overwritten]
+            present = self._probe.read(self.twin.simulation)
+            wanted[corrected] = present[corrected] + self.gain * innovations[indices[~overwritten]]
+        self._writer.write(self.twin.simulation, wanted)

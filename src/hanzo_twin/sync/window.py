@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ class ReadingWindow:
         self._signals = list(signals)
         self._seconds = seconds
         self._chunks: deque[tuple[IntArray, FloatArray, FloatArray]] = deque()
+        self._newest = -math.inf
 
     @property
     def span(self) -> float:
@@ -28,12 +30,16 @@ class ReadingWindow:
         return float(self._chunks[-1][2].max() - self._chunks[0][2].min())
 
     def add(self, columns: IntArray, values: FloatArray, times: FloatArray) -> None:
-        """Keep readings: columns, values and device times [n]."""
-        if len(columns):
-            self._chunks.append((columns, values, times))
-            newest = float(times.max())
-            while float(self._chunks[0][2].max()) < newest - self._seconds:
-                self._chunks.popleft()
+        """Keep readings: columns, values and device times [n]; those older than the window are not kept."""
+        if not len(columns):
+            return
+        self._newest = max(self._newest, float(times.max()))
+        oldest = self._newest - self._seconds
+        recent = times >= oldest
+        if recent.any():
+            self._chunks.append((columns[recent], values[recent], times[recent]))
+        while float(self._chunks[0][2].max()) < oldest:
+            self._chunks.popleft()
 
     def latest(self) -> dict[int, float]:
         """The newest value of each column."""
@@ -46,6 +52,7 @@ class ReadingWindow:
 
     def clear(self) -> None:
         self._chunks.clear()
+        self._newest = -math.inf
 
     def recording(self, name: str) -> Recording:
         """What is kept, states and inputs by address.

@@ -10,13 +10,14 @@ import numpy as np
 
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Simulation, load_engine
 from hanzo_twin.errors import AddressError, ParameterError
-from hanzo_twin.scene.addresses import JOINT_STATES, Address, describe
+from hanzo_twin.scene.addresses import Address, describe
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import FloatArray
 from hanzo_twin.twin.inputs import InputSchedule, changes
 from hanzo_twin.twin.probe import Probe
 from hanzo_twin.twin.recording import TIME_RESOLUTION_S, Interpolation
 from hanzo_twin.twin.state import Origin, TwinState
+from hanzo_twin.twin.state_writer import StateWriter
 
 _COMMAND_FIELDS = {"targetPosition": "positions", "targetVelocity": "velocities", "effort": "efforts"}
 
@@ -175,47 +176,8 @@ class Twin:
 
         Joints and free bodies are moved; the pose of a body that joints hold is derived, and is left alone.
         """
-        joints: dict[str, dict[int, dict[str, float]]] = {}
-        owner = {joint: art for art in self.scene.articulations.values() for joint in art.joints}
-        bodies: dict[str, dict[tuple[str, str], float]] = {}
-        for text, value in values.items():
-            address = Address.parse(text)
-            if address.path in owner and address.attribute in JOINT_STATES:
-                articulation = owner[address.path]
-                column = articulation.joints.index(address.path)
-                joints.setdefault(articulation.path, {}).setdefault(column, {})[address.attribute] = value
-            elif address.path in self.scene.bodies and address.path not in self.scene.child_joint:
-                bodies.setdefault(address.path, {})[address.attribute, address.component] = value
-        for path, columns in joints.items():
-            seen = self.simulation.get_observation(path)
-            arrays = {"position": np.array(seen["positions"]), "velocity": np.array(seen["velocities"])}
-            for column, measured in columns.items():
-                for attribute, value in measured.items():
-                    arrays[attribute][column] += gain * (value - arrays[attribute][column])
-            self.simulation.set_joint_state(path, arrays["position"], arrays["velocity"])
-        for path, parts in bodies.items():
-            self._assimilate_body(path, parts, gain)
-
-    def _assimilate_body(self, path: str, parts: Mapping[tuple[str, str], float], gain: float) -> None:
-        seen = self.simulation.get_observation(path)
-        arrays = {
-            "xformOp:translate": np.array(seen["position"]),
-            "xformOp:orient": np.array(seen["orientation"]),
-            "linearVelocity": np.array(seen["linear_velocity"]),
-            "angularVelocity": np.array(seen["angular_velocity"]),
-        }
-        for (attribute, component), value in parts.items():
-            array = arrays[attribute]
-            index = ("wxyz" if attribute == "xformOp:orient" else "xyz").index(component)
-            array[index] += gain * (value - array[index])
-        orientation = arrays["xformOp:orient"]
-        self.simulation.set_body_state(
-            path,
-            arrays["xformOp:translate"],
-            orientation / np.linalg.norm(orientation),
-            arrays["linearVelocity"],
-            arrays["angularVelocity"],
-        )
+        writer = StateWriter(self.scene, list(values))
+        writer.write(self.simulation, np.array(list(values.values()), dtype=np.float64), gain=gain)
 
     def get_parameter(self, address: str) -> float:
         """One parameter, of the engine or of the twin (``actuatorDelay``). Errors as ``Simulation.get_parameter``."""

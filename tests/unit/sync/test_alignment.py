@@ -16,7 +16,8 @@ def test_readings_come_out_in_order_of_their_stamps() -> None:
     np.testing.assert_array_equal(due.values, [2.0, 3.0, 1.0])
     assert aligner.out_of_order == 1
     assert len(aligner) == 1
-    assert due.latest() == {1: 0, 0: 2}
+    assert [array.tolist() for array in due.first()] == [[0, 1], [1, 0]]
+    assert [array.tolist() for array in due.latest()] == [[0, 1], [2, 0]]
 
 
 def test_a_stamp_seen_before_is_a_duplicate() -> None:

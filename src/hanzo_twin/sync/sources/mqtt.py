@@ -60,8 +60,10 @@ class MqttSource:
             await self._link.run()
         finally:
             self._client = None
+            self._overflow.clear()
             if self._spilling is not None:
                 self._spilling.cancel()
+                self._spilling = None
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """Acknowledge to the broker what came on the present connection; the rest will be delivered again."""
