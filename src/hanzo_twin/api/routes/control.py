@@ -129,7 +129,7 @@ async def get_parameters(
     twin: TwinRef,
     address: Annotated[list[str], Query(max_length=200, description="Only these; none gives all.")] = NO_FILTER,
 ) -> ParametersView:
-    """Parameters of a running twin that its engine can change: masses, damping, friction, gains …"""
+    """Parameters of a running twin that its engine can change: masses, damping, friction, gains."""
     return await state.get_parameters(platform, twin, address)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import Field
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
 
@@ -25,7 +26,7 @@ Kinds = Annotated[
     Query(max_length=10, description="Only these kinds: `reading`, `prediction`, `drift`, `parameter`, `command` …"),
 ]
 Addresses = Annotated[list[str], Query(max_length=200, description="Only these addresses.")]
-Time = Annotated[float | None, Query(allow_inf_nan=False, ge=-8e9, le=8e9)]
+Time = Annotated[float, Field(allow_inf_nan=False, ge=-8e9, le=8e9)] | None
 
 
 async def _open_events(platform: PlatformDep, twin: TwinRef) -> AsyncIterator[EventView]:
@@ -117,8 +118,8 @@ async def query_history(
     ] = None,
     kind: Kinds = NO_FILTER,
     address: Addresses = NO_FILTER,
-    since: Time = None,
-    until: Time = None,
+    since: Annotated[Time, Query(description="From this device time on, s since 1970.")] = None,
+    until: Annotated[Time, Query(description="Before this device time, s since 1970.")] = None,
     limit: Annotated[int, Query(ge=1, le=100_000, description="Most rows of a JSON answer.")] = 1000,
     format: Annotated[Literal["json", "csv", "parquet"], Query(description="Form of the answer.")] = "json",  # noqa: A002
 ) -> TableView | Response:
