@@ -193,3 +193,9 @@ def test_root_that_is_missing_or_ambiguous_is_explained() -> None:
         choose_root(["a.usda", "b.urdf"], None)
     with pytest.raises(InvalidInputError, match=r"no scene file; it has readme\.txt"):
         choose_root(["readme.txt"], None)
+
+
+def test_plain_files_that_are_too_large_together_are_refused(tmp_path: Path) -> None:
+    given = [Upload(name=f"{n}.bin", content=io.BytesIO(bytes(400_000))) for n in range(3)]
+    with pytest.raises(InvalidInputError, match="unpacks to more than 1 MiB"):
+        unpack(given, tmp_path, LIMITS)
