@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lock check test demo bench docs
+.PHONY: help setup lock proto check test demo bench docs
 
 UV_VERSION := 0.13.8
 BIN := .venv/bin
@@ -42,6 +42,10 @@ setup: .venv/.installed  ## Make .venv with everything that running and developi
 lock: .venv/.python  ## Resolve pyproject.toml anew into requirements.lock.
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --upgrade --quiet \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
+
+proto: setup  ## Make the gRPC code anew from runtime.proto.
+	@$(BIN)/python -m grpc_tools.protoc -I src --python_out=src --pyi_out=src --grpc_python_out=src \
+	  src/hanzo_twin/runtime/runtime.proto
 
 check: setup  ## Formatting, lint, types and the direction of imports.
 	@status=0; \

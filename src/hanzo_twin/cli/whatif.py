@@ -51,11 +51,21 @@ def compare(
     address: Annotated[
         list[str] | None, typer.Option(help="State to compare, may be repeated; default: all joint positions.")
     ] = None,
+    now: Annotated[
+        bool, typer.Option("--now", help="Start a fork from its own present, not from where it was forked.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Carry copies of two running twins forward and show how they differ."""
+    """Carry copies of two running twins forward and show how they differ; a fork from where it was forked."""
     with connect(ctx) as client:
-        view = client.compare_twins(twin, other, horizon_s=horizon, interval_s=interval, addresses=address or ())
+        view = client.compare_twins(
+            twin,
+            other,
+            start="now" if now else "fork",
+            horizon_s=horizon,
+            interval_s=interval,
+            addresses=address or (),
+        )
     if json:
         emit(view)
         return

@@ -133,13 +133,21 @@ def compare_twins(
     twin: str,
     other: str,
     *,
+    start: Literal["fork", "now"] = "fork",
     horizon_s: float = 1.0,
     interval_s: float = 0.0,
     addresses: Sequence[str] = (),
 ) -> Call[TrajectoriesView]:
-    """Carry copies of both twins forward from now and compare them; the twins themselves are left alone."""
+    """Carry copies of both twins forward and compare them; the twins themselves are left alone.
+
+    A fork and its parent start where they parted, unless ``start`` is ``now``; other twins always start from now.
+    """
     body = CompareRequest(
-        other=other, horizon_s=float(horizon_s), interval_s=float(interval_s), addresses=list(addresses)
+        other=other,
+        start=start,
+        horizon_s=float(horizon_s),
+        interval_s=float(interval_s),
+        addresses=list(addresses),
     )
     return Call(method="POST", path=_twin(twin, "compare"), json=dump(body), timeout_s=300, read=into(TrajectoriesView))
 

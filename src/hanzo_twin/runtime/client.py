@@ -165,13 +165,21 @@ class RuntimeClient:
         other: TwinState,
         addresses: Sequence[str],
         *,
+        own: TwinState | None = None,
         horizon_s: float,
         interval_s: float = 0.0,
         timeout_s: float | None = None,
     ) -> Comparison:
-        """This twin and one in the state ``other`` over the same horizon. Raises StateError and as `predict`."""
+        """This twin (from its present, or from ``own``) and one in the state ``other`` over the same horizon.
+
+        Raises StateError and as `predict`.
+        """
         request = pb.CompareRequest(
-            state=other.to_bytes(), horizon_s=horizon_s, addresses=addresses, interval_s=interval_s
+            own_state=own.to_bytes() if own else b"",
+            state=other.to_bytes(),
+            horizon_s=horizon_s,
+            addresses=addresses,
+            interval_s=interval_s,
         )
         reply = await self._call(self._stub.Compare, request, timeout_s=timeout_s)
         return Comparison(own=_trajectory(reply.own), other=_trajectory(reply.other))

@@ -190,16 +190,18 @@ class Trajectory(_message.Message):
     def __init__(self, addresses: _Optional[_Iterable[str]] = ..., times: _Optional[_Union[Array, _Mapping]] = ..., values: _Optional[_Union[Array, _Mapping]] = ...) -> None: ...
 
 class CompareRequest(_message.Message):
-    __slots__ = ("state", "horizon_s", "addresses", "interval_s")
+    __slots__ = ("own_state", "state", "horizon_s", "addresses", "interval_s")
+    OWN_STATE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     HORIZON_S_FIELD_NUMBER: _ClassVar[int]
     ADDRESSES_FIELD_NUMBER: _ClassVar[int]
     INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
+    own_state: bytes
     state: bytes
     horizon_s: float
     addresses: _containers.RepeatedScalarFieldContainer[str]
     interval_s: float
-    def __init__(self, state: _Optional[bytes] = ..., horizon_s: _Optional[float] = ..., addresses: _Optional[_Iterable[str]] = ..., interval_s: _Optional[float] = ...) -> None: ...
+    def __init__(self, own_state: _Optional[bytes] = ..., state: _Optional[bytes] = ..., horizon_s: _Optional[float] = ..., addresses: _Optional[_Iterable[str]] = ..., interval_s: _Optional[float] = ...) -> None: ...
 
 class Comparison(_message.Message):
     __slots__ = ("own", "other")

@@ -158,6 +158,8 @@ class RuntimeService(pb_grpc.RuntimeServicer):
         own, other = self._twin.fork(), self._twin.fork()
         try:
             other.set_state(state)
+            if request.own_state:
+                own.set_state(TwinState.from_bytes(request.own_state))
         except BaseException:
             own.close()
             other.close()

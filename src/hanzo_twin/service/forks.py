@@ -20,6 +20,7 @@ from hanzo_twin.service.twins import start_twin, view
 from hanzo_twin.service.views import TrajectoriesView, TwinView
 from hanzo_twin.spatial import FloatArray
 from hanzo_twin.stores.records import TwinRecord
+from hanzo_twin.twin.state import TwinState
 
 _MOST_ADDRESSES = 1000
 _COMPARE_TIMEOUT_S = 240.0
@@ -90,7 +91,10 @@ async def _run_with_changes(
 
 
 async def compare_twins(platform: Platform, twin: str, request: CompareRequest) -> TrajectoriesView:
-    """Carry copies of two running twins forward, each from its own present; neither is touched.
+    """Carry copies of two running twins forward; neither is touched.
+
+    A fork and its parent start where they parted, and differ only by what was changed in the fork; any other two, or
+    those that ``request.start`` says so of, each from its own present.
 
     Raises:
         NotFoundError, ConflictError: no such twins, or one does not run. StateError: they have different scenes.
@@ -99,11 +103,16 @@ async def compare_twins(platform: Platform, twin: str, request: CompareRequest) 
     own, other = await find_twin(platform, twin), await find_twin(platform, request.other)
     async with runtime_of(platform, other) as runtime:
         state = await runtime.get_state()
+    parted = None
+    if request.start == "fork" and other.parent_id == own.id:
+        parted = TwinState.from_bytes(await platform.buckets.checkpoints.get(initial_state_key(other.id)))
+        state = parted.with_changes_of(state)
     async with runtime_of(platform, own) as runtime:
         addresses = request.addresses or await _joint_positions(runtime)
         found = await runtime.compare(
             state,
             addresses,
+            own=parted,
             horizon_s=request.horizon_s,
             interval_s=request.interval_s,
             timeout_s=_COMPARE_TIMEOUT_S,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -70,6 +70,13 @@ class CompareRequest(Request):
     )
 
     other: Annotated[str, Field(min_length=1, max_length=200, description="Name or id of the twin to compare with.")]
+    start: Annotated[
+        Literal["fork", "now"],
+        Field(
+            description="`fork`: both start where `other` was forked from this twin, so that only what was changed in "
+            "the fork makes them differ; `now`: each from its own present, as twins that are no fork of one another do."
+        ),
+    ] = "fork"
     horizon_s: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False, description="How far ahead, s.")] = 1.0
     interval_s: Annotated[
         float, Field(ge=0, allow_inf_nan=False, description="Time between samples, s; 0 takes every step.")

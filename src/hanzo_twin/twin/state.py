@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from hanzo_twin.engines.state import SimState
@@ -35,6 +35,21 @@ class TwinState:
     inputs: tuple[tuple[str, int, Interpolation, Samples], ...] = ()
     delays: tuple[float, ...] = ()
     attributes: tuple[tuple[str, float, float, Origin], ...] = ()
+
+    def with_changes_of(self, other: TwinState) -> TwinState:
+        """This moment, under the parameters, delays and inputs of ``other``, a later state of the same twin's fork."""
+        inputs = {(channel, column): (how, samples) for channel, column, how, samples in self.inputs}
+        for channel, column, how, samples in other.inputs:
+            _, known = inputs.get((channel, column), (how, ()))
+            inputs[channel, column] = (how, tuple(sorted({**dict(known), **dict(samples)}.items())))
+        return replace(
+            self,
+            simulation=replace(self.simulation, parameters=other.simulation.parameters),
+            delays=other.delays,
+            inputs=tuple(
+                (channel, column, how, samples) for (channel, column), (how, samples) in sorted(inputs.items())
+            ),
+        )
 
     def to_bytes(self) -> bytes:
         """Serialize, with a checksum over all of it."""

@@ -80,6 +80,27 @@ def test_a_fork_and_its_parent_do_not_touch_each_other(arm: Twin) -> None:
     assert arm.changes == []
 
 
+def test_a_fork_can_be_replayed_from_where_it_parted(arm: Twin) -> None:
+    arm.advance_to(50.1)
+    parted = arm.get_state()
+    joint = arm.inputs.joints[0]
+    fork = arm.fork()
+    fork.advance_to(50.15)
+    fork.set_parameter(f"{joint}.damping", 9.0)
+    fork.set_input(f"{joint}.targetPosition", 1.0)
+    fork.advance_to(52.0)
+
+    replay = arm.fork()
+    replay.set_state(parted.with_changes_of(fork.get_state()))
+    assert replay.time == pytest.approx(50.1)
+    assert replay.get_parameter(f"{joint}.damping") == 9.0
+    positions = [f"{each}.position" for each in arm.inputs.joints]
+    assert replay.read(positions).tolist() == arm.read(positions).tolist()
+    for twin in (arm, replay):
+        twin.advance_to(51.0)
+    assert abs(replay.read(positions)[0] - arm.read(positions)[0]) > 0.5
+
+
 def test_parameter_changes_are_recorded(arm: Twin) -> None:
     joint = arm.inputs.joints[0]
     change = arm.set_parameter(f"{joint}.actuatorDelay", -0.016, cause="recalibration")
