@@ -280,7 +280,7 @@ class LiveTwin:
 
     async def _run_batch(self) -> None:
         """Tick through recorded data as fast as they come; the data are the clock."""
-        target = -math.inf
+        target = math.inf
         while not self._stopped.is_set():
             over = self._all_over()
             for link in self._links:
