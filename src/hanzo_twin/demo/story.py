@@ -202,13 +202,14 @@ class Story:
     def _ask(self, client: Client) -> dict[str, Any]:
         """What if the payload were half as heavy again?"""
         (present,) = client.get_parameters(TWIN, address=[WHAT_IF]).parameters
-        fork = client.fork_twin(TWIN, name="heavier-payload", parameters={WHAT_IF: present.value * WHAT_IF_FACTOR})
+        heavier = (present.value or 0.0) * WHAT_IF_FACTOR
+        fork = client.fork_twin(TWIN, name="heavier-payload", parameters={WHAT_IF: heavier})
         answer = client.compare_twins(TWIN, fork.name, horizon_s=2.0)
         positions = {a: d for a, d in answer.difference.items() if a.endswith(".position")}
         worst = max(positions, key=lambda address: positions[address]["max"])
         return {
             "question": f"{WHAT_IF} × {WHAT_IF_FACTOR}",
-            "value": present.value * WHAT_IF_FACTOR,
+            "value": heavier,
             "horizon_s": answer.horizon_s,
             "largest_difference": {"address": worst, "max_rad": positions[worst]["max"]},
         }
