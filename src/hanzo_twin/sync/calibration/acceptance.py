@@ -52,12 +52,17 @@ def _last(windows: Windows) -> IntArray:
 
 
 def recording_errors(
-    replay: Replay, recordings: Sequence[Recording], horizon: float, before: Parameters, after: Parameters
+    replay: Replay,
+    recordings: Sequence[Recording],
+    horizon: float,
+    before: Parameters,
+    after: Parameters,
+    max_starts: int = MAX_STARTS,
 ) -> tuple[PredictionError, ...]:
     """Errors on whole recordings, before and after."""
     found = []
     for recording in recordings:
-        first, second = errors(replay, recording, horizon, [before, after], max_starts=MAX_STARTS)
+        first, second = errors(replay, recording, horizon, [before, after], max_starts=max_starts)
         found += [
             PredictionError(
                 recording=recording.name,

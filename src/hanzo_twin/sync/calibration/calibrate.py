@@ -17,6 +17,7 @@ from hanzo_twin.sync.calibration.coordinates import Coordinate
 from hanzo_twin.sync.calibration.estimate import Fitted, estimate, half_widths, undetermined_estimate
 from hanzo_twin.sync.calibration.holdout import Split, split
 from hanzo_twin.sync.calibration.identify import refuse, undetermined
+from hanzo_twin.sync.calibration.intervals import time_blocks
 from hanzo_twin.sync.calibration.plan import CalibrationPlan, Progress, ProgressListener
 from hanzo_twin.sync.calibration.problem import Problem
 from hanzo_twin.sync.calibration.replay import Parameters, Replay, usable_inputs
@@ -25,7 +26,8 @@ from hanzo_twin.sync.calibration.search import coarse_search, refine
 from hanzo_twin.twin.recording import Recording
 
 # The first fit only has to be judged, and to begin the second near its end.
-FIRST_ROUND_WINDOWS, JUDGED_WINDOWS = 60, 200
+FIRST_ROUND_WINDOWS, JUDGED_WINDOWS = 60, 120
+IN_SAMPLE_STARTS = 500
 
 
 def calibrate(
@@ -114,7 +116,7 @@ class _Calibration:
         verdict = judge(plan, squares, parts.blocks[parts.held_back], unseen, estimates)
         return CalibrationResult(
             parameters=estimates,
-            fit=recording_errors(self._replay, self._recordings, plan.horizon_s, before, after),
+            fit=recording_errors(self._replay, self._recordings, plan.horizon_s, before, after, IN_SAMPLE_STARTS),
             held_back=held_back,
             validation=unseen,
             accepted=verdict.accepted,
@@ -157,7 +159,7 @@ class _Calibration:
             self._stage = "refit"
             everything = judged.problem.on(problem.windows)
             fitted = Fitted(problem=everything, z=refine(everything, judged.z, self._budget, self._report))
-            widths = half_widths(fitted, parts.blocks, self._plan.confidence)
+            widths = half_widths(fitted, time_blocks(problem.windows, self._plan.horizon_s), self._plan.confidence)
             worst = int(np.argmax(widths))
             if widths[worst] <= 1.0:
                 return judged, fitted, widths

@@ -32,7 +32,7 @@ class CalibrationPlan:
 
     parameters: tuple[str, ...]
     horizon_s: float = 0.3
-    max_windows: int = 600
+    max_windows: int = 300
     max_evaluations: int = 2000
     holdout_fraction: float = 0.25
     min_improvement: float = 0.05

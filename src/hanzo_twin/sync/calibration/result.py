@@ -55,7 +55,7 @@ class CalibrationResult:
     Args:
         parameters: by address.
         fit: errors on the recordings that were fitted, in sample.
-        held_back: errors on the stretches that the judged fit did not see.
+        held_back: errors on the stretches that the judged fit did not see, from smoothed measurements.
         validation: errors on the recordings given for validation alone.
         accepted: the fit predicts data it has not seen better; only then may the estimates be applied.
         reason: why it was accepted or not, one sentence.

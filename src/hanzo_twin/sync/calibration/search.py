@@ -17,8 +17,8 @@ from hanzo_twin.spatial import FloatArray
 from hanzo_twin.sync.calibration.problem import Problem
 
 SIMPLEX = 0.2
-COARSE_WINDOWS = 40
-EVALUATIONS_PER_PARAMETER = 25
+COARSE_WINDOWS = 30
+EVALUATIONS_PER_PARAMETER = 15
 
 
 def coarse_search(problem: Problem, start: FloatArray, budget: int, report: Callable[[float], None]) -> FloatArray:

@@ -45,8 +45,9 @@ def analyse(jacobian: FloatArray) -> Sensitivity:
     1e-9; when the largest one is below 1e-3 none of them does.
     """
     count, parameters = jacobian.shape
-    _, values, directions = np.linalg.svd(jacobian / np.sqrt(max(count, 1)), full_matrices=True)
-    values = np.concatenate([values, np.zeros(parameters - len(values))])
+    # Rows of zeros give directions to data with fewer numbers than parameters.
+    padded = np.vstack([jacobian, np.zeros((max(0, parameters - count), parameters))])
+    _, values, directions = np.linalg.svd(padded / np.sqrt(max(count, 1)), full_matrices=False)
     floor = max(RELATIVE_FLOOR * float(values[0]), NULL_FLOOR)
     null = values < floor if values[0] >= ABSOLUTE_FLOOR else np.ones(parameters, dtype=bool)
     return Sensitivity(singular_values=values, directions=directions, groups=_groups(directions[null]))

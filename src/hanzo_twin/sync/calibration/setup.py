@@ -19,8 +19,8 @@ from hanzo_twin.sync.calibration.replay import Replay
 from hanzo_twin.sync.calibration.windows import Windows, cut, join, measured_joints
 from hanzo_twin.twin.recording import Recording
 
-MAX_ENGINE_STEPS = 90_000
-"""Of one evaluation; a tenth of a second on one processor for a small arm."""
+MAX_JOINT_STEPS = 270_000
+"""Engine steps times joints of one evaluation; about a fifth of a second on one processor."""
 
 FEWEST_WINDOWS = 100
 
@@ -76,7 +76,7 @@ def coordinates(
 
 
 def windows(scene: Scene, plan: CalibrationPlan, recordings: Sequence[Recording], config: EngineConfig) -> Windows:
-    """Windows of all recordings, predicting what all of them measure; as many as `MAX_ENGINE_STEPS` allow.
+    """Windows of all recordings, predicting what all of them measure; as many as `MAX_JOINT_STEPS` allow.
 
     Raises:
         CalibrationError: they have no measured joint in common. RecordingError: as `cut`.
@@ -91,11 +91,12 @@ def windows(scene: Scene, plan: CalibrationPlan, recordings: Sequence[Recording]
     if not any(name.endswith(".position") for name in names):
         raise CalibrationError("The recordings have no measured joint position in common.")
     each = [
-        cut(scene, recording, names, horizon=plan.horizon_s, step_seconds=config.step_seconds)
+        cut(scene, recording, names, horizon=plan.horizon_s, step_seconds=config.step_seconds, smooth=True)
         for recording in recordings
     ]
     all_of_them = join(each)
-    affordable = max(FEWEST_WINDOWS, MAX_ENGINE_STEPS // (all_of_them.steps * config.substeps))
+    work = all_of_them.steps * config.substeps * all_of_them.positions.shape[1]
+    affordable = max(FEWEST_WINDOWS, MAX_JOINT_STEPS // work)
     return all_of_them.thinned(min(plan.max_windows, affordable))
 
 

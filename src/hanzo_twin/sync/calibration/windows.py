@@ -19,7 +19,7 @@ import numpy as np
 from hanzo_twin.errors import RecordingError
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import FloatArray, IntArray
-from hanzo_twin.sync.calibration.velocity import velocity_track
+from hanzo_twin.sync.calibration.velocity import smoothed, velocity_track
 from hanzo_twin.twin.recording import Recording, Track
 
 SAMPLES_PER_WINDOW = 6
@@ -142,12 +142,14 @@ def cut(
     horizon: float,
     step_seconds: float,
     samples: int = SAMPLES_PER_WINDOW,
+    smooth: bool = False,
 ) -> Windows:
     """One window at each sample of the first measured joint that leaves room for ``horizon`` s.
 
     Args:
         attributes: positions and velocities to predict, each measured in ``recording``.
         samples: numbers that each window predicts of each attribute: evenly spaced, the last at the horizon.
+        smooth: begin at the `smoothed` measurements. Noise of the start grows with the horizon, and biases a fit.
 
     Raises:
         RecordingError: no joint position is measured, or the recording is shorter than the horizon.
@@ -164,7 +166,7 @@ def cut(
             f"measured, for predictions {horizon:g} s ahead.",
             hint="Record longer, or predict less far ahead.",
         )
-    positions, velocities = _initial_states(scene, recording, tracks, starts)
+    positions, velocities = _initial_states(scene, recording, tracks, starts, smooth)
     targets = [_targets(recording.measurements[name], starts, horizon, samples) for name in attributes]
     columns = [joint_names(scene).index(name.rpartition(".")[0]) for name in attributes]
     return Windows(
@@ -197,16 +199,19 @@ def _sampled_near(starts: FloatArray, tracks: Iterable[Track]) -> IntArray:
 
 
 def _initial_states(
-    scene: Scene, recording: Recording, tracks: Mapping[str, Track], starts: FloatArray
+    scene: Scene, recording: Recording, tracks: Mapping[str, Track], starts: FloatArray, smooth: bool
 ) -> tuple[FloatArray, FloatArray]:
     names = joint_names(scene)
     positions = np.tile([scene.joints[name].initial_position for name in names], (len(starts), 1)).astype(np.float64)
     velocities = np.zeros_like(positions)
     for column, name in enumerate(names):
         if name in tracks:
-            positions[:, column] = tracks[name].at(starts)
-            measured = recording.measurements.get(f"{name}.velocity")
-            velocities[:, column] = (measured or velocity_track(tracks[name])).at(starts)
+            position = tracks[name]
+            velocity = recording.measurements.get(f"{name}.velocity")
+            if smooth:
+                position, velocity = smoothed(position), velocity and smoothed(velocity)
+            positions[:, column] = position.at(starts)
+            velocities[:, column] = (velocity or velocity_track(tracks[name])).at(starts)
     return positions, velocities
 
 

@@ -11,10 +11,10 @@ from hanzo_twin.spatial import FloatArray
 from hanzo_twin.sync.calibration import CalibrationPlan, default_parameters
 from hanzo_twin.sync.calibration.coordinates import coordinate, moved_inertia
 from hanzo_twin.sync.calibration.holdout import split
-from hanzo_twin.sync.calibration.intervals import block_covariance, quantile, standard_errors
+from hanzo_twin.sync.calibration.intervals import block_covariance, quantile, standard_errors, time_blocks
 from hanzo_twin.sync.calibration.sanity import motion
 from hanzo_twin.sync.calibration.sensitivity import analyse
-from hanzo_twin.sync.calibration.velocity import velocity_track
+from hanzo_twin.sync.calibration.velocity import smoothed, velocity_track
 from hanzo_twin.sync.calibration.windows import Windows, cut
 from hanzo_twin.testing.scenes import arm6, cart, pendulum
 from hanzo_twin.twin.recording import Recording, Track
@@ -93,6 +93,17 @@ class TestVelocity:
         times = np.cumsum(np.random.default_rng(0).uniform(0.001, 0.2, 40)).astype(np.float64)
         found = velocity_track(Track(times=1.7e9 + times, values=3 * times))
         np.testing.assert_allclose(found.values, 3, rtol=1e-3)
+
+    def test_smoothing_keeps_lines_and_takes_noise_away(self) -> None:
+        times = np.linspace(0.0, 2.0, 1001)
+        noise = 0.1 * np.random.default_rng(0).normal(size=1001)
+        found = smoothed(Track(times=times, values=3 * times + noise))
+        assert np.std(found.values - 3 * times) == pytest.approx(0.1 / np.sqrt(9), rel=0.1)
+        np.testing.assert_allclose(smoothed(Track(times=times, values=3 * times)).values, 3 * times, atol=1e-12)
+
+    def test_slow_samples_are_not_smoothed(self) -> None:
+        slow = Track(times=np.linspace(0.0, 1.0, 31), values=np.random.default_rng(0).normal(size=31))
+        np.testing.assert_allclose(smoothed(slow).values, slow.values)
 
     def test_one_sample_stands_still(self) -> None:
         assert velocity_track(Track(times=np.zeros(1), values=np.ones(1))).values == [0.0]
@@ -194,6 +205,12 @@ class TestIntervals:
             textbook.append(bool((np.abs(fitted) <= 2 * plain).all()))
         assert np.mean(covered) > 0.92
         assert np.mean(textbook) < 0.5
+
+    @pytest.mark.parametrize(("seconds", "blocks"), [(3.0, 9), (6.0, 11), (30.0, 50)])
+    def test_short_recordings_have_shorter_blocks(self, seconds: float, blocks: int) -> None:
+        numbers = time_blocks(windows(np.arange(0, seconds + 0.005, 0.01)), 0.3)
+        assert len(np.unique(numbers)) == pytest.approx(blocks, abs=1)
+        assert (np.diff(numbers) >= 0).all()
 
     def test_what_one_block_alone_determines_is_nearly_unknown(self) -> None:
         jacobian = np.zeros((40, 2))
