@@ -196,8 +196,15 @@ class Rig:
 
 @asynccontextmanager
 async def rig(folder: Path, broker: LocalBroker, **sync: Any) -> AsyncIterator[Rig]:
-    """A twin that runs; it is killed at the end."""
-    made = Rig(folder, broker, definition(broker.url, **sync))
+    """A twin of the machine that runs; it is killed at the end."""
+    async with rig_of(folder, broker, definition(broker.url, **sync)) as made:
+        yield made
+
+
+@asynccontextmanager
+async def rig_of(folder: Path, broker: LocalBroker, twin: dict[str, Any]) -> AsyncIterator[Rig]:
+    """The twin of that definition, running; it is killed at the end."""
+    made = Rig(folder, broker, twin)
     try:
         await made.launch()
         yield made

@@ -71,7 +71,7 @@ class Recalibrator:
         addresses = self._policy.parameters or default_parameters(twin.scene)
         try:
             recording = self._synchronizer.window.recording(f"the last {span:.1f} s")
-            initial = {address: twin.get_parameter(address) for address in addresses}
+            initial = {**twin.parameters_in_force(), **{address: twin.get_parameter(address) for address in addresses}}
         except HanzoTwinError as refusal:
             self._refuse(refusal)
             return
@@ -115,9 +115,7 @@ class Recalibrator:
             )
             return []
         changes = [
-            twin.set_parameter(address, fitted.estimate, cause="recalibration")
-            for address, fitted in result.parameters.items()
-            if fitted.identifiable
+            twin.set_parameter(address, value, cause="recalibration") for address, value in result.changes.items()
         ]
         self._synchronizer.parameters_changed()
         told = ", ".join(f"{change.address} {change.before:.4g} → {change.after:.4g}" for change in changes)

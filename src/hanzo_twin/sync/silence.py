@@ -28,10 +28,11 @@ class Silence:
     def heard(self, monotonic: float) -> None:
         """Something came."""
         interval = monotonic - self._last
-        if not self._silent and not math.isnan(interval):
+        if self._silent:
+            self._lasted = max(self._lasted, interval)
+        elif not math.isnan(interval):
             known = not math.isnan(self._usual)
             self._usual = self._usual + _LEARNT * (interval - self._usual) if known else interval
-        self._lasted = interval
         self._last = self._now = monotonic
 
     def check(self, monotonic: float, *, listening: bool) -> Literal["", "silent", "heard"]:
@@ -41,6 +42,8 @@ class Silence:
         if silent == self._silent:
             return ""
         self._silent = silent
+        if silent:
+            self._lasted = 0.0
         return "silent" if silent else "heard"
 
     def describe(self, change: str) -> str:

@@ -186,6 +186,12 @@ class Twin:
             return float(self.inputs.delays[self.inputs.column(parsed.path)])
         return self.simulation.get_parameter(address)
 
+    def parameters_in_force(self) -> dict[str, float]:
+        """Values of all parameters that differ from the scene's, by address."""
+        delayed = zip(self.inputs.joints, self.inputs.delays.tolist(), strict=True)
+        delays = {f"{joint}.actuatorDelay": delay for joint, delay in delayed if delay}
+        return {**dict(self.simulation.get_state().parameters), **delays}
+
     def set_parameter(self, address: str, value: float, *, cause: str = "user") -> ParameterChange:
         """Write one parameter and record the change. Errors as ``Simulation.set_parameter``."""
         before = self.get_parameter(address)
