@@ -169,9 +169,9 @@ class Story:
 
     def _look(self, client: Client) -> SyncStatusView:
         status = client.get_sync_status(TWIN)
-        records = client.get_sync_history(TWIN, kind=["drift", "lifecycle", "parameter"], limit=8).records
+        records = client.get_sync_history(TWIN, kind=["lifecycle"], limit=8).records
         self.progress.status = status
-        self.progress.events = [_line(record.address, record.value, record.detail) for record in reversed(records)]
+        self.progress.events = [str(record.detail.get("message", "")) for record in reversed(records)]
         worst = max((drift.rms or 0.0 for drift in status.drift if drift.dimension == "position"), default=0.0)
         self.progress.history.append((time.monotonic() - self.progress.started, worst))
         self._watch(self.progress)
@@ -257,13 +257,6 @@ def _end(process: subprocess.Popen[bytes]) -> int:
         return int(json.loads(said or b"{}").get("published", 0))
     except ValueError:
         return 0
-
-
-def _line(address: str, value: float | None, detail: dict[str, Any]) -> str:
-    message = detail.get("message")
-    if message:
-        return str(message)
-    return f"{address} {'' if value is None else f'{value:.4g}'}"
 
 
 def _report(

@@ -329,8 +329,8 @@ class LiveTwin:
         return self._device_clock.now(monotonic) - self._hold()
 
     def _hold(self) -> float:
-        """How far the twin stays behind the device: long enough for most readings, and for inputs stamped late."""
-        jitter = min(self._budget * self._rate, self._device_clock.delay_quantile(0.95))
+        """How far the twin stays behind the device: long enough for nearly all readings, and for inputs stamped late."""
+        jitter = min(self._budget * self._rate, self._device_clock.delay_quantile(0.99))
         return jitter + self._input_lag()
 
     def _input_lag(self) -> float:
