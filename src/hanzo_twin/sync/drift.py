@@ -20,6 +20,8 @@ BUCKETS = 20
 MIN_SAMPLES = 10
 MIN_SPAN_S = 1.0
 RECOVERED = 0.8
+LARGEST = 1e100
+"""What is further off counts as this: its square is a number too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,7 @@ class DriftMonitor:
         """Enter innovations [n] of ``columns`` [n] at device time ``now``."""
         self._turn_to(now)
         row = self._bucket % BUCKETS
-        np.add.at(self._squares[row], columns, innovations**2)
+        np.add.at(self._squares[row], columns, np.clip(innovations, -LARGEST, LARGEST) ** 2)
         np.add.at(self._counts[row], columns, 1.0)
         if len(columns):
             self._since = min(self._since, now)

@@ -321,6 +321,7 @@ class LiveTwin:
             if self._standalone_since is None:
                 self._standalone_since = monotonic - self.twin.time
                 self.synchronizer.start(self.twin.time)
+                self._health = "synchronized"
             return monotonic - self._standalone_since
         if not self._device_clock.known:
             return None
@@ -329,7 +330,7 @@ class LiveTwin:
         return self._device_clock.now(monotonic) - self._hold()
 
     def _hold(self) -> float:
-        """How far the twin stays behind the device: long enough for nearly all readings, and for inputs stamped late."""
+        """How far the twin stays behind the device: enough for nearly all readings, and for inputs stamped late."""
         jitter = min(self._budget * self._rate, self._device_clock.delay_quantile(0.99))
         return jitter + self._input_lag()
 

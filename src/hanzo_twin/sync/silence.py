@@ -38,7 +38,8 @@ class Silence:
     def check(self, monotonic: float, *, listening: bool) -> Literal["", "silent", "heard"]:
         """What has changed since the last check; without a connection there is nothing to hear."""
         self._now = monotonic
-        silent = listening and monotonic - self._last > max(SHORTEST_S, INTERVALS * self._usual)
+        known = not math.isnan(self._usual)
+        silent = known and listening and monotonic - self._last > max(SHORTEST_S, INTERVALS * self._usual)
         if silent == self._silent:
             return ""
         self._silent = silent

@@ -65,8 +65,8 @@ class SyncStatus:
     """Health of synchronization.
 
     Args:
-        health: ``starting``, ``synchronized``, ``drifting``, ``degraded`` (a source, a sink, the history or the
-            simulation fails; see ``trouble``), ``finished`` or ``stopped``.
+        health: ``starting``, ``synchronized`` (with the device, or alone with the clock), ``drifting``, ``degraded``
+            (a source, a sink, the history or the simulation fails; see ``trouble``), ``finished`` or ``stopped``.
         device_time: device time that the twin has reached, s; None before the first reading.
         lag_s: how far that is behind the device.
         tick_ms: from the moment a tick was due to its end (waiting for the processor included).

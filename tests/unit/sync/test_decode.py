@@ -119,3 +119,33 @@ def test_topics_that_nothing_maps_are_counted() -> None:
 def test_a_mapping_that_the_scene_cannot_serve_is_refused(target: dict[str, Any], message: str) -> None:
     with pytest.raises(AddressError, match=message):
         decode({"j1": target}, "m/j1", b"1")
+
+
+def test_one_bad_field_does_not_spoil_the_readings_after_it() -> None:
+    mapping = {"s#a": POSITION, "s#b": f"{JOINTS[1]}.position"}
+    _, readings, rejected, _ = decode(mapping, "m/s", b'{"a": "x", "b": 2}')
+    assert readings.values == [2.0]
+    assert rejected == ["'s#a' must be a number, got 'x'"]
+
+
+def test_a_bad_time_stamp_is_one_rejection_for_all_that_share_it() -> None:
+    mapping = {"s#a": POSITION, "s#b": {"to": f"{JOINTS[1]}.position"}}
+    mapping["s#c"] = {"to": f"{JOINTS[2]}.position", "timestamp_field": "t"}
+    _, readings, rejected, _ = decode(mapping, "m/s", b'{"a": 1, "b": 2, "c": 3, "timestamp": 1e300, "t": 5}')
+    assert (readings.values, readings.times) == ([3.0], [5.0])
+    assert rejected == ["the time stamp 1e+300 s is beyond ±8e+09 s; were milliseconds sent?"]
+
+
+@pytest.mark.parametrize("stamp", ["1790000000123", '"9999-12-31T00:00:00Z"', '"0001-01-01T00:00:00+23:59"', "-1e10"])
+def test_a_time_stamp_that_no_clock_of_ours_shows_is_refused(stamp: str) -> None:
+    _, readings, rejected, _ = decode({"j1": POSITION}, "m/j1", f'{{"value": 1, "timestamp": {stamp}}}'.encode())
+    assert len(readings) == 0
+    assert "is beyond" in rejected[0]
+
+
+def test_names_of_unknown_topics_are_remembered_up_to_a_number_and_all_are_counted() -> None:
+    decoder = Decoder(bind(("m/#",), {"j1": Target.model_validate({"to": POSITION})}), SignalTable(arm6()))
+    messages = [Message(channel=f"m/{number}", payload=b"", received=0.0) for number in range(5000)]
+    decoder.decode(messages, Readings())
+    assert len(decoder.unmapped) == 1000
+    assert decoder.unmapped_total == 5000

@@ -8,6 +8,7 @@ import pytest
 from hanzo_twin.definition.drift import DriftDetection
 from hanzo_twin.definition.target import Target
 from hanzo_twin.engines.port import EngineConfig
+from hanzo_twin.errors import SimulationError
 from hanzo_twin.sync.decode import Readings
 from hanzo_twin.sync.signals import SignalTable
 from hanzo_twin.sync.synchronizer import Synchronizer, TickResult
@@ -144,3 +145,34 @@ def test_the_window_becomes_a_recording() -> None:
     assert set(recording.inputs) == {f"{rig.joint}.effort"}
     assert recording.end - recording.start == pytest.approx(4.0, abs=0.1)
     assert set(recording.inputs[f"{rig.joint}.effort"].values.tolist()) == {0.7}
+
+
+def test_after_a_divergence_the_last_good_state_goes_on() -> None:
+    rig = Rig()
+    rig.machine.assimilate({f"{rig.joint}.position": 1.0})
+    rig.run(1.0)
+    good = rig.sync.twin.read([f"{rig.joint}.position"])
+    time = rig.sync.twin.time
+    absurd = Readings(columns=rig.columns[:1], values=[1e300], times=[time + 0.01], received=[0.0])
+    rig.sync.accept(absurd)
+    with pytest.raises(SimulationError):
+        any(rig.sync.tick(time + number / RATE) is None for number in range(1, 4))
+    rig.sync.restore_good(time + 0.2)
+    assert rig.sync.twin.time == pytest.approx(time + 0.2)
+    assert rig.sync.twin.read([f"{rig.joint}.position"]) == pytest.approx(good, abs=0.7)
+    rig.machine.set_time(time + 0.2)
+    results = rig.run(0.5)
+    assert np.nanmax(np.abs(results[-1].innovations)) < 0.02
+
+
+def test_what_keeps_exceeding_its_threshold_is_seen_again_after_each_reset() -> None:
+    rig = Rig(gain=0.0)
+    rig.machine.assimilate({f"{rig.joint}.position": 1.5})
+    rig.machine.set_parameter(f"{rig.joint}.friction", 2.0)
+    resets = 0
+    for _ in range(round(6.0 * RATE)):
+        rig.run(1 / RATE)
+        if rig.sync.drift.exceeding().any():
+            rig.sync.reset_to_measurements()
+            resets += 1
+    assert 2 <= resets <= 6
