@@ -101,6 +101,7 @@ class Story:
         self._ending.callback(_end, device)
         self._wait(client, "readings", lambda status: status.health not in ("starting", "down"), READY_S)
         self._say("machine connected; its payload and friction are not those of the twin")
+        ready_s = time.monotonic() - self.progress.started
         before = self._find(client)
         self._say("recalibrated")
         after = self._settle(client)
@@ -109,7 +110,8 @@ class Story:
         self._say("what-if answered")
         published = _end(device)
         final = self._drain(client, published)
-        return Outcome(url=url, report=_report(before, after, found, what_if, final, published))
+        report = _report(before, after, found, what_if, final, published)
+        return Outcome(url=url, report={**report, "ready_s": round(ready_s, 2)})
 
     def _say(self, text: str) -> None:
         self.progress.step(text)

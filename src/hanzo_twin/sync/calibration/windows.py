@@ -23,6 +23,7 @@ from hanzo_twin.sync.calibration.velocity import smoothed, velocity_track
 from hanzo_twin.twin.recording import Recording, Track
 
 SAMPLES_PER_WINDOW = 6
+GAP_INTERVALS = 5.0
 # Seconds since 1970 as floating-point numbers are no finer than this.
 TIME_TOLERANCE = 1e-6
 
@@ -159,12 +160,12 @@ def cut(
     starts = lead.times[
         (lead.times >= recording.start - TIME_TOLERANCE) & (lead.times + horizon <= recording.end + TIME_TOLERANCE)
     ]
-    starts = starts[_sampled_near(starts, tracks.values())]
+    starts = starts[_uninterrupted(starts, horizon, tracks.values())]
     if len(starts) == 0:
         raise RecordingError(
             f"Recording '{recording.name}' is too short: {recording.end - recording.start:.3g} s with all joints "
-            f"measured, for predictions {horizon:g} s ahead.",
-            hint="Record longer, or predict less far ahead.",
+            f"measured, for predictions {horizon:g} s ahead without a gap.",
+            hint="Record longer and without interruptions, or predict less far ahead.",
         )
     positions, velocities = _initial_states(scene, recording, tracks, starts, smooth)
     targets = [_targets(recording.measurements[name], starts, horizon, samples) for name in attributes]
@@ -186,15 +187,19 @@ def cut(
     )
 
 
-def _sampled_near(starts: FloatArray, tracks: Iterable[Track]) -> IntArray:
-    """Indices of the starts at which no joint is in the middle of a gap of its samples."""
+def _uninterrupted(starts: FloatArray, horizon: float, tracks: Iterable[Track]) -> IntArray:
+    """Indices of the starts whose windows no gap touches.
+
+    Where the samples of a joint pause for five times their usual interval, the inputs of that time are missing as well
+    (whatever swallowed the one swallowed the other), so what was predicted across the gap would say nothing.
+    """
     good = np.ones(len(starts), dtype=bool)
     for track in tracks:
-        if len(track.times) > 2:
-            usual = float(np.median(np.diff(track.times)))
-            index = np.clip(np.searchsorted(track.times, starts), 1, len(track.times) - 1)
-            before, after = starts - track.times[index - 1], track.times[index] - starts
-            good &= (np.minimum(np.abs(before), np.abs(after)) < TIME_TOLERANCE) | (before + after <= 3.0 * usual)
+        intervals = np.diff(track.times)
+        if len(intervals) > 1:
+            wide = np.flatnonzero(intervals > GAP_INTERVALS * float(np.median(intervals)))
+            for begin, end in zip(track.times[wide], track.times[wide + 1], strict=True):
+                good &= (starts + horizon <= begin + TIME_TOLERANCE) | (starts >= end - TIME_TOLERANCE)
     return np.flatnonzero(good)
 
 
