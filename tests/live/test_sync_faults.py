@@ -16,7 +16,8 @@ pytestmark = pytest.mark.live
 
 
 def lifecycle(twin: Rig) -> list[str]:
-    return twin.history.read(kinds=[Kind.LIFECYCLE]).column("address").to_pylist()
+    addresses: list[str] = twin.history.read(kinds=[Kind.LIFECYCLE]).column("address").to_pylist()
+    return addresses
 
 
 async def ticks_on(twin: Rig, count: int = 10) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.live.sync_rig import EFFORT, FRICTION, PENDULUM, POSITION, STEPS, VELOCITY
+from tests.live.runtimes import PENDULUM
+from tests.live.sync_rig import EFFORT, FRICTION, POSITION, STEPS, VELOCITY
 
 from hanzo_twin.clock import WallClock
 from hanzo_twin.definition.models import require_physical
@@ -51,8 +52,9 @@ def record(path: Path, seconds: float, *, friction: float = 0.8, gap_after: floa
 
 def definition(mode: str, log: Path | None, **changes: Any) -> dict[str, Any]:
     mapping = {"position": POSITION, "velocity": VELOCITY, "effort": EFFORT}
-    fields = {name: changes.pop(name) for name in ("speed", "loop") if name in changes}
-    sources = [] if log is None else [{"type": "file", "path": str(log), "mapping": mapping, **fields}]
+    fields: dict[str, Any] = {name: changes.pop(name) for name in ("speed", "loop") if name in changes}
+    source: dict[str, Any] = {"type": "file", "path": str(log), "mapping": mapping, **fields}
+    sources = [] if log is None else [source]
     drift = {"window_seconds": 2.0, "threshold": THRESHOLDS, "response": "alert"}
     sync = {"mode": mode, "sources": sources, "drift_detection": drift, "buffer_size": 200, **changes}
     return {"name": "pendulum", "scene": {"uri": str(PENDULUM)}, "engine": STEPS, "sync": sync}
