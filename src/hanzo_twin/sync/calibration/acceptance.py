@@ -15,6 +15,8 @@ from hanzo_twin.sync.calibration.skill import MAX_STARTS, errors, rms
 from hanzo_twin.sync.calibration.windows import Windows
 from hanzo_twin.twin.recording import Recording
 
+CLEAR_IMPROVEMENT = 0.3
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
@@ -87,7 +89,8 @@ def judge(
 
     The error on held-back data must fall by ``plan.min_improvement``, not in a single lucky block but in most of
     them; that of no validation recording may rise; and no parameter may have run into a bound, which says that the
-    model is wrong rather than its numbers.
+    model is wrong rather than its numbers. Where every interval holds the value in force, nothing shows that this is
+    wrong; then only a fall that cannot be chance (`CLEAR_IMPROVEMENT`) counts.
 
     Args:
         squares: mean square error of the held-back windows [2, W], before and after.
@@ -110,6 +113,12 @@ def judge(
             accepted=False,
             reason=f"The error on held-back data went {fall}, but fell in only {better} of {len(each)} stretches.",
         )
+    if after > (1 - CLEAR_IMPROVEMENT) * before and all(map(_holds_initial, estimates.values())):
+        return Verdict(
+            accepted=False,
+            reason=f"The error on held-back data fell {fall}, but all intervals hold the values in force: nothing "
+            "shows that these are wrong.",
+        )
     worse = next((error for error in validation if not error.rmse_after <= error.rmse_before), None)
     if worse is not None:
         return Verdict(
@@ -118,3 +127,7 @@ def judge(
             f"{worse.rmse_after:.3g}.",
         )
     return Verdict(accepted=True, reason=f"The error on held-back data fell {fall}.")
+
+
+def _holds_initial(item: ParameterEstimate) -> bool:
+    return item.low is None or item.high is None or item.low <= item.initial <= item.high

@@ -14,10 +14,10 @@ from hanzo_twin.spatial import FloatArray
 from hanzo_twin.sync.calibration import sanity, setup
 from hanzo_twin.sync.calibration.acceptance import held_back_errors, judge, recording_errors
 from hanzo_twin.sync.calibration.coordinates import Coordinate
-from hanzo_twin.sync.calibration.estimate import Fitted, estimate, half_widths, undetermined_estimate
+from hanzo_twin.sync.calibration.estimate import Fitted, errors_of, estimate, undetermined_estimate
 from hanzo_twin.sync.calibration.holdout import Split, split
 from hanzo_twin.sync.calibration.identify import refuse, undetermined
-from hanzo_twin.sync.calibration.intervals import time_blocks
+from hanzo_twin.sync.calibration.intervals import quantile, time_blocks
 from hanzo_twin.sync.calibration.plan import CalibrationPlan, Progress, ProgressListener
 from hanzo_twin.sync.calibration.problem import Problem
 from hanzo_twin.sync.calibration.replay import Parameters, Replay, usable_inputs
@@ -28,6 +28,7 @@ from hanzo_twin.twin.recording import Recording
 # The first fit only has to be judged, and to begin the second near its end.
 FIRST_ROUND_WINDOWS, JUDGED_WINDOWS = 60, 120
 IN_SAMPLE_STARTS = 500
+LARGEST_ERROR = 0.4
 
 
 def calibrate(
@@ -146,28 +147,31 @@ class _Calibration:
     def _fit(self, problem: Problem, parts: Split) -> tuple[Fitted, Fitted, FloatArray]:
         """The fit without the held-back data, the one to all data, and half the intervals of the latter.
 
-        A parameter whose interval reaches more than a unit of its coordinate either way (a factor of e, or the scale
-        of `coordinates`) is given up, the worst first, and the others are fitted again.
+        A parameter with a standard error of more than `LARGEST_ERROR` units of its coordinate (a factor of e, or the
+        scale of `coordinates`) is given up, the worst first, and the others are fitted again.
         """
+        fitted_windows = problem.windows.select(parts.fitted).thinned(JUDGED_WINDOWS)
+        start = np.zeros(len(problem.coordinates))
+        self._stage = "search"
+        start = coarse_search(problem.on(fitted_windows), start, self._budget // 2, self._report)
         while True:
-            seen = problem.on(problem.windows.select(parts.fitted).thinned(JUDGED_WINDOWS))
-            start = np.zeros(len(problem.coordinates))
-            self._stage = "search"
-            start = coarse_search(seen, start, self._budget // 2, self._report)
             self._stage = "refine"
-            judged = self._refined(seen, start)
+            judged = self._refined(problem.on(fitted_windows), start)
             self._stage = "refit"
             everything = judged.problem.on(problem.windows)
             fitted = Fitted(problem=everything, z=refine(everything, judged.z, self._budget, self._report))
-            widths = half_widths(fitted, time_blocks(problem.windows, self._plan.horizon_s), self._plan.confidence)
-            worst = int(np.argmax(widths))
-            if widths[worst] <= 1.0:
+            blocks = time_blocks(problem.windows, self._plan.horizon_s, len(fitted.z))
+            errors = errors_of(fitted, blocks)
+            widths = quantile(blocks, len(fitted.z), self._plan.confidence) * errors
+            worst = int(np.argmax(errors))
+            if errors[worst] <= LARGEST_ERROR:
                 return judged, fitted, widths
             given_up = estimate(problem.coordinates[worst], float(fitted.z[worst]), float(widths[worst]))
             self._reasons[problem.coordinates[worst].address] = (
                 f"the recordings leave it anywhere between {given_up.low:.3g} and {given_up.high:.3g}"
             )
             problem = self._determined(problem)
+            start = np.delete(fitted.z, worst)
 
     def _refined(self, problem: Problem, start: FloatArray) -> Fitted:
         """Two rounds: a few windows weighted by their motion, then all, weighted by the residuals that this leaves."""

@@ -56,8 +56,11 @@ class Coordinate:
     nominal: float
 
     def value(self, z: float) -> float:
-        raw = self.initial * math.exp(z) if self.logarithmic else self.initial + self.scale * z
-        return min(max(raw, self.lower), self.upper)
+        """The value at z, or the bound that lies before it."""
+        low, high = self.range
+        if not low < z < high:
+            return self.lower if z <= low else self.upper
+        return self.initial * math.exp(z) if self.logarithmic else self.initial + self.scale * z
 
     def at(self, value: float) -> float:
         """The coordinate of ``value``."""

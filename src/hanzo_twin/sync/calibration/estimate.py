@@ -8,7 +8,7 @@ import numpy as np
 
 from hanzo_twin.spatial import FloatArray, IntArray
 from hanzo_twin.sync.calibration.coordinates import Coordinate
-from hanzo_twin.sync.calibration.intervals import block_covariance, quantile, standard_errors
+from hanzo_twin.sync.calibration.intervals import block_covariance, standard_errors
 from hanzo_twin.sync.calibration.problem import Problem
 from hanzo_twin.sync.calibration.result import ParameterEstimate
 
@@ -25,10 +25,10 @@ class Fitted:
         return self.problem.values(self.z)
 
 
-def half_widths(fitted: Fitted, blocks: IntArray, confidence: float) -> FloatArray:
-    """Half the confidence interval of each coordinate [P].
+def errors_of(fitted: Fitted, blocks: IntArray) -> FloatArray:
+    """Standard error of each coordinate [P].
 
-    Those on a bound cannot give way, so the others are taken as if these were known; their own width is that of a fit
+    Those on a bound cannot give way, so the others are taken as if these were known; their own error is that of a fit
     in which all were free.
 
     Args:
@@ -39,14 +39,14 @@ def half_widths(fitted: Fitted, blocks: IntArray, confidence: float) -> FloatArr
     of_each = problem.blocks(blocks)
     everything = np.arange(len(fitted.z))
     bound = np.array([bool(c.on_bound(c.value(float(z)))) for c, z in zip(problem.coordinates, fitted.z, strict=True)])
-    widths = np.empty(len(fitted.z))
+    found = np.empty(len(fitted.z))
     for chosen, wanted in ((everything, bound), (np.flatnonzero(~bound), ~bound)):
         if wanted.any():
             covariance = block_covariance(jacobian[:, chosen], residuals, of_each)
             errors = np.zeros(len(fitted.z))
             errors[chosen] = standard_errors(covariance)
-            widths[wanted] = quantile(blocks, len(fitted.z), confidence) * errors[wanted]
-    return widths
+            found[wanted] = errors[wanted]
+    return found
 
 
 def estimate(coordinate: Coordinate, z: float, half_width: float) -> ParameterEstimate:

@@ -22,17 +22,17 @@ from hanzo_twin.spatial import FloatArray, IntArray
 from hanzo_twin.sync.calibration.windows import Windows
 
 _SMALLEST = 1e-12
-WANTED_BLOCKS = 12
+FEWEST_BLOCKS, BLOCKS_PER_PARAMETER = 12, 3
 
 
-def time_blocks(windows: Windows, horizon: float) -> IntArray:
+def time_blocks(windows: Windows, horizon: float, parameters: int) -> IntArray:
     """Number of the block of time in which each window begins [W].
 
     Windows less than a horizon apart share measurements, so a block is never shorter; two horizons are enough for what
-    else hangs together. In between, short recordings are divided into about `WANTED_BLOCKS`.
+    else hangs together. In between, there are about three blocks for each parameter, and twelve at least.
     """
     spans = [recording.end - recording.start for recording in windows.recordings]
-    length = min(max(sum(spans) / WANTED_BLOCKS, horizon), 2 * horizon)
+    length = min(max(sum(spans) / max(FEWEST_BLOCKS, BLOCKS_PER_PARAMETER * parameters), horizon), 2 * horizon)
     numbers, offset = np.zeros(len(windows), dtype=np.int64), 0
     for index, (recording, span) in enumerate(zip(windows.recordings, spans, strict=True)):
         mine = windows.recording == index

@@ -34,6 +34,15 @@ def test_a_fit_that_diverges_on_held_back_data_is_not_accepted() -> None:
     assert not judge(PLAN, errors([1, 1, 1], [np.inf, 0.1, 0.1]), BLOCKS, [], {}).accepted
 
 
+def test_a_small_fall_with_intervals_that_hold_the_old_values_is_not_enough() -> None:
+    same = ParameterEstimate(initial=1.0, estimate=1.1, low=0.9, high=1.3, identifiable=True)
+    other = ParameterEstimate(initial=1.0, estimate=1.1, low=1.05, high=1.15, identifiable=True)
+    fall = errors([4, 4, 4], [3, 3, 3])
+    assert "nothing shows that these are wrong" in judge(PLAN, fall, BLOCKS, [], {"/a.mass": same}).reason
+    assert judge(PLAN, fall, BLOCKS, [], {"/a.mass": same, "/b.mass": other}).accepted
+    assert judge(PLAN, errors([4, 4, 4], [1, 1, 1]), BLOCKS, [], {"/a.mass": same}).accepted
+
+
 def test_an_error_that_rises_on_unseen_data_is_not_accepted() -> None:
     worse = PredictionError(recording="b.csv", attribute="/j.position", horizon_s=0.3, rmse_before=0.1, rmse_after=0.2)
     verdict = judge(PLAN, errors([4, 4, 4], [1, 1, 1]), BLOCKS, [worse], {})

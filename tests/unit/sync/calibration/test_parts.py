@@ -206,9 +206,13 @@ class TestIntervals:
         assert np.mean(covered) > 0.92
         assert np.mean(textbook) < 0.5
 
-    @pytest.mark.parametrize(("seconds", "blocks"), [(3.0, 9), (6.0, 11), (30.0, 50)])
-    def test_short_recordings_have_shorter_blocks(self, seconds: float, blocks: int) -> None:
-        numbers = time_blocks(windows(np.arange(0, seconds + 0.005, 0.01)), 0.3)
+    @pytest.mark.parametrize(
+        ("seconds", "parameters", "blocks"), [(3.0, 3, 9), (6.0, 3, 11), (30.0, 3, 50), (10.0, 7, 20), (10.0, 19, 32)]
+    )
+    def test_short_recordings_and_many_parameters_have_shorter_blocks(
+        self, seconds: float, parameters: int, blocks: int
+    ) -> None:
+        numbers = time_blocks(windows(np.arange(0, seconds + 0.005, 0.01)), 0.3, parameters)
         assert len(np.unique(numbers)) == pytest.approx(blocks, abs=1)
         assert (np.diff(numbers) >= 0).all()
 
