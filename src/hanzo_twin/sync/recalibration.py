@@ -10,10 +10,10 @@ from typing import Any
 from hanzo_twin.clock import Clock
 from hanzo_twin.definition.drift import Recalibration
 from hanzo_twin.errors import CalibrationError, HanzoTwinError
-from hanzo_twin.sync.calibration import CalibrationPlan, CalibrationResult, calibrate, default_parameters
+from hanzo_twin.sync.calibration import CalibrationPlan, CalibrationResult, default_parameters
 from hanzo_twin.sync.events import EventLog
+from hanzo_twin.sync.fit_process import FitTask, fit_apart
 from hanzo_twin.sync.synchronizer import Synchronizer
-from hanzo_twin.twin.recording import Recording
 from hanzo_twin.twin.twin import ParameterChange
 
 MIN_COVERED = 0.95
@@ -60,8 +60,9 @@ class Recalibrator:
         return {"running": self.running, "count": self.count, "last": self.last}
 
     async def close(self) -> None:
-        """Wait for a fit under way; its result is dropped."""
+        """End a fit under way."""
         if self._fit is not None:
+            self._fit.cancel()
             await asyncio.gather(self._fit, return_exceptions=True)
             self._fit = None
 
@@ -83,13 +84,16 @@ class Recalibrator:
         self._events.add(
             "recalibration-started", f"Fitting {len(addresses)} parameter(s) to {recording.name}.", time=twin.time
         )
-        self._fit = asyncio.get_running_loop().create_task(
-            asyncio.to_thread(self._calibrate, recording, plan, initial), name="recalibration"
+        simulation = twin.simulation
+        task = FitTask(
+            scene=simulation.scene,
+            engine=simulation.engine,
+            config=simulation.config,
+            recording=recording,
+            plan=plan,
+            initial=initial,
         )
-
-    def _calibrate(self, recording: Recording, plan: CalibrationPlan, initial: dict[str, float]) -> CalibrationResult:
-        simulation = self._synchronizer.twin.simulation
-        return calibrate(simulation.scene, simulation.engine, simulation.config, [recording], plan, initial=initial)
+        self._fit = asyncio.get_running_loop().create_task(fit_apart(task), name="recalibration")
 
     def _finish(self, fit: asyncio.Task[CalibrationResult]) -> list[ParameterChange]:
         self._fit = None
@@ -99,7 +103,7 @@ class Recalibrator:
         except HanzoTwinError as refusal:
             self._refuse(refusal)
             return []
-        except Exception as failure:  # noqa: BLE001  the boundary of the fit's thread: the twin goes on without it
+        except Exception as failure:  # noqa: BLE001  the boundary of the fit: the twin goes on without it
             _log.error("A recalibration failed", exc_info=failure)
             self._refuse(CalibrationError(f"The fit failed: {type(failure).__name__}: {failure}"))
             return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -143,15 +144,24 @@ async def test_a_parameter_that_the_engine_does_not_have_is_refused_once() -> No
 async def test_a_fit_that_fails_in_a_way_nobody_foresaw_does_not_end_the_twin(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*given: object, **named: object) -> None:
+    async def fail(task: object) -> None:
         raise np.linalg.LinAlgError("Singular matrix")
 
-    monkeypatch.setattr(recalibration, "calibrate", fail)
+    monkeypatch.setattr(recalibration, "fit_apart", fail)
     bench.follow(4.0)
     bench.recalibrator.tick(wanted=True)
     assert await bench.outcome() == []
     assert bench.events.newest()[-1].kind == "recalibration-refused"
     assert bench.events.newest()[-1].message == "The fit failed: LinAlgError: Singular matrix"
+
+
+async def test_a_fit_whose_process_dies_changes_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    bench.follow(4.0)
+    bench.recalibrator.tick(wanted=True)
+    assert await bench.outcome() == []
+    assert bench.events.newest()[-1].message.startswith("The process of the fit ended with code 1: ")
+    assert bench.twin.changes == []
 
 
 async def test_what_else_is_in_force_is_part_of_the_fit(bench: Bench) -> None:
