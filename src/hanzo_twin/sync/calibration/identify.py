@@ -14,7 +14,7 @@ from hanzo_twin.sync.calibration.sanity import parameters_at_rest
 from hanzo_twin.sync.calibration.sensitivity import ABSOLUTE_FLOOR, Sensitivity, analyse
 from hanzo_twin.twin.recording import Recording
 
-WINDOWS = 120
+WINDOWS = 60
 # Small, so that few windows change between sticking and sliding in between, which would hide a null direction.
 STEP = 1e-4
 
