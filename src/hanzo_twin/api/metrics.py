@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter as Tally
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -87,7 +87,12 @@ class _Fleet:
             "Largest RMS difference between prediction and reading, by dimension and unit.",
             labels=["twin", "dimension"],
         )
-        latency = Metric("hanzo_twin_sync_latency_seconds", "From when a sync tick was due to its end.", "summary")
+        latency = HistogramMetricFamily(
+            "hanzo_twin_sync_latency_seconds", "From when a sync tick was due to its end.", labels=["twin"]
+        )
+        durations = HistogramMetricFamily(
+            "hanzo_twin_step_duration_seconds", "Time of a sync tick divided by its physics steps.", labels=["engine"]
+        )
         for each in self._running:
             sync = each.status["sync"]
             steps.add_metric([each.engine, each.name], sync["steps"])
@@ -95,11 +100,18 @@ class _Fleet:
             messages.add_metric([each.name, "out"], sync["published"])
             for dimension, rms in _largest(sync["drift"]).items():
                 drift.add_metric([each.name, dimension], rms)
-            for quantile, name in (("0.5", "p50"), ("0.99", "p99")):
-                if sync["tick_ms"][name] is not None:
-                    labels = {"twin": each.name, "quantile": quantile}
-                    latency.add_sample(latency.name, labels, sync["tick_ms"][name] / 1000)
-        yield from (steps, messages, drift, latency)
+            latency.add_metric([each.name], *_histogram([sync["tick_durations"]]))
+        for engine in sorted({each.engine for each in self._running}):
+            of_engine = [each.status["sync"]["step_durations"] for each in self._running if each.engine == engine]
+            durations.add_metric([engine], *_histogram(of_engine))
+        yield from (steps, messages, drift, latency, durations)
+
+
+def _histogram(found: Sequence[Mapping[str, Any]]) -> tuple[list[tuple[str, float]], float]:
+    """Buckets and sum of histograms with the same bounds, added up, as Prometheus wants them."""
+    counts = [sum(column) for column in zip(*(each["counts"] for each in found), strict=True)]
+    bounds = [*(repr(bound) for bound in found[0]["bounds"]), "+Inf"]
+    return list(zip(bounds, counts, strict=True)), sum(each["sum"] for each in found)
 
 
 def _largest(drift: Iterable[Mapping[str, Any]]) -> dict[str, float]:

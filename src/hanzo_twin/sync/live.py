@@ -24,7 +24,15 @@ from hanzo_twin.sync.publisher import Publisher
 from hanzo_twin.sync.recalibration import Recalibrator
 from hanzo_twin.sync.recorder import Recorder
 from hanzo_twin.sync.signals import SignalTable
-from hanzo_twin.sync.status import Latencies, ReadingCounts, SignalDrift, SyncStatus
+from hanzo_twin.sync.status import (
+    STEP_BOUNDS_S,
+    TICK_BOUNDS_S,
+    Durations,
+    Latencies,
+    ReadingCounts,
+    SignalDrift,
+    SyncStatus,
+)
 from hanzo_twin.sync.synchronizer import Synchronizer, TickResult
 from hanzo_twin.twin.state import TwinState
 from hanzo_twin.twin.twin import ParameterChange, Twin
@@ -100,6 +108,7 @@ class LiveTwin:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = asyncio.Event()
         self._tick_latency, self._reading_latency = Latencies(), Latencies()
+        self._tick_durations, self._step_durations = Durations(TICK_BOUNDS_S), Durations(STEP_BOUNDS_S)
         self._arrivals: list[float] = []
         self._first_reading = math.inf
         self._ticks = self._overruns = self._steps = 0
@@ -214,6 +223,8 @@ class LiveTwin:
             steps=self._steps,
             tick_ms=self._tick_latency.quantiles_ms(),
             reading_ms=self._reading_latency.quantiles_ms(),
+            tick_durations=self._tick_durations.to_dict(),
+            step_durations=self._step_durations.to_dict(),
             readings=ReadingCounts(
                 received=sum(link.readings for link in self._links),
                 late=aligner.late,
@@ -273,7 +284,9 @@ class LiveTwin:
             target = self._target(self._clock.monotonic())
             if target is not None:
                 self._tick(target)
-            self._tick_latency.add(self._clock.monotonic() - due)
+            took = self._clock.monotonic() - due
+            self._tick_latency.add(took)
+            self._tick_durations.add(took)
             self._note_transitions()
             if self._all_finished() and not len(self.synchronizer.aligner):
                 return
@@ -349,13 +362,16 @@ class LiveTwin:
         if behind > LONGEST_CATCH_UP_S * max(1.0, self._rate):
             self.event_log.add("gap", f"{behind:.1f} s were passed over: the twin was not run.", time=target)
             synchronizer.skip_to(target)
-        before = self.twin.simulation.time
+        before, began = self.twin.simulation.time, self._clock.monotonic()
         try:
             result = synchronizer.tick(target)
         except SimulationError as failure:
             self._recover(failure, target)
             return
-        self._steps += round((self.twin.simulation.time - before) * self.twin.simulation.config.step_hz)
+        steps = round((self.twin.simulation.time - before) * self.twin.simulation.config.step_hz)
+        if steps:
+            self._step_durations.add((self._clock.monotonic() - began) / steps, steps)
+        self._steps += steps
         self._ticks += 1
         self._handle_drift(result)
         wanted = self._response == "auto_recalibrate" and bool(synchronizer.drift.drifting.any())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,28 @@ import numpy as np
 from hanzo_twin.sync.port import LinkStatus
 
 SAMPLES = 3000
+
+
+TICK_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+STEP_BOUNDS_S = (2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 1e-1)
+
+
+class Durations:
+    """How many durations since the start lay at or below each of ``bounds`` [s]: a histogram of Prometheus."""
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = tuple(bounds)
+        self._counts = [0] * (len(self._bounds) + 1)
+        self._sum = 0.0
+
+    def add(self, seconds: float, count: int = 1) -> None:
+        """Note ``count`` durations of ``seconds`` each."""
+        self._counts[bisect_left(self._bounds, seconds)] += count
+        self._sum += seconds * count
+
+    def to_dict(self) -> dict[str, Any]:
+        """``bounds``, the cumulative ``counts`` (the last is that of all) and the ``sum`` of the durations, s."""
+        return {"bounds": list(self._bounds), "counts": list(accumulate(self._counts)), "sum": self._sum}
 
 
 class Latencies:
@@ -71,6 +96,8 @@ class SyncStatus:
         lag_s: how far that is behind the device.
         tick_ms: from the moment a tick was due to its end (waiting for the processor included).
         reading_ms: from the arrival of a reading to the end of the tick that used it.
+        tick_durations: all ticks by duration, as `Durations.to_dict`.
+        step_durations: all physics steps by the time of their tick's comparison, divided by its steps.
     """
 
     mode: str
@@ -84,6 +111,8 @@ class SyncStatus:
     steps: int
     tick_ms: dict[str, float | None]
     reading_ms: dict[str, float | None]
+    tick_durations: dict[str, Any]
+    step_durations: dict[str, Any]
     readings: ReadingCounts
     clock_jumps: int
     published: int
