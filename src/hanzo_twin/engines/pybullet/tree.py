@@ -1,0 +1,125 @@
+"""One multibody with joints while it runs: its readings, and the efforts of the drive law in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pybullet
+from pybullet import (
+    TORQUE_CONTROL,
+    calculateInverseDynamics,
+    calculateMassMatrix,
+    getJointStates,
+    setJointMotorControlArray,
+)
+
+from hanzo_twin.engines.drive import DriveLaw
+from hanzo_twin.engines.pybullet.world import TreePlan
+from hanzo_twin.spatial import FloatArray, IntArray
+
+# Bullet takes the twist of a floating base as angular, linear, both in the base's frame, and gives the wrench on it
+# the other way round; mass matrices are ordered as twists.
+_TWIST_ORDER = np.array([3, 4, 5, 0, 1, 2])
+_SOMEWHERE = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]
+
+
+class Tree:
+    """A multibody of ``client`` as ``plan`` says; ``columns`` [n] are its joints' places in arrays of all joints."""
+
+    def __init__(self, client: int, plan: TreePlan, columns: IntArray, law: DriveLaw) -> None:
+        self.client = client
+        self.plan = plan
+        self.columns = columns
+        self.law = law
+        self._links = list(plan.links)
+        self._zeros = [0.0] * (len(plan.links) + (6 if plan.floating else 0))
+        self._order = np.concatenate([_TWIST_ORDER, np.arange(6, len(self._zeros))]) if plan.floating else None
+        self.positions: list[float] = []
+        self.velocities: list[float] = []
+        self.read()
+
+    def read(self) -> None:
+        """Take positions and velocities from Bullet."""
+        states = getJointStates(self.plan.uid, self._links, physicsClientId=self.client)
+        self.positions = [state[0] for state in states]
+        self.velocities = [state[1] for state in states]
+
+    def greatest_speed(self) -> float:
+        """Of its joints, in rad/s or m/s; NaN where one is not a number."""
+        return max(map(abs, self.velocities)) if sum(self.velocities) == sum(self.velocities) else float("nan")
+
+    def mass_matrix(self) -> FloatArray:
+        """M [n, n], with the base's six freedoms first where it floats; in the present positions."""
+        return np.array(calculateMassMatrix(self.plan.uid, self.positions, physicsClientId=self.client))
+
+    def apply(
+        self,
+        targets: FloatArray,
+        target_velocities: FloatArray,
+        efforts: FloatArray,
+        pushes: Sequence[tuple[int, FloatArray]],
+    ) -> None:
+        """Give Bullet the efforts of the next step.
+
+        Args:
+            targets / target_velocities / efforts: what is commanded, of all joints of the scene.
+            pushes: wrenches [6] (force, torque; world frame) at the centres of mass of links.
+        """
+        columns = self.columns
+        if self.law.idle:
+            applied = efforts[columns]
+        else:
+            applied = self.law.efforts(
+                self.mass_matrix(),
+                self._bias(pushes),
+                np.array(self.positions),
+                np.array(self.velocities),
+                targets=targets[columns],
+                target_velocities=target_velocities[columns],
+                efforts=efforts[columns],
+            )
+        setJointMotorControlArray(
+            self.plan.uid, self._links, TORQUE_CONTROL, forces=applied.tolist(), physicsClientId=self.client
+        )
+
+    def _bias(self, pushes: Sequence[tuple[int, FloatArray]]) -> FloatArray:
+        """Gravity, Coriolis and centrifugal efforts, less those of ``pushes``.
+
+        Of a floating tree, up to a uniform acceleration of the whole, which does not reach its joints: where it is,
+        how it lies and how fast it moves is left out.
+        """
+        uid = self.plan.uid
+        if self._order is None:
+            bias = np.array(
+                calculateInverseDynamics(uid, self.positions, self.velocities, self._zeros, physicsClientId=self.client)
+            )
+        else:
+            spin = self._base_rotation().T @ pybullet.getBaseVelocity(uid, physicsClientId=self.client)[1]
+            twist = [*spin.tolist(), 0.0, 0.0, 0.0, *self.velocities]
+            place = [*_SOMEWHERE, *self.positions]
+            wrench = calculateInverseDynamics(uid, place, twist, self._zeros, physicsClientId=self.client)
+            bias = np.array(wrench)[self._order]
+        for link, push in pushes:
+            bias -= self._generalized(link, push)
+        return bias
+
+    def _base_rotation(self) -> FloatArray:
+        _, orientation = pybullet.getBasePositionAndOrientation(self.plan.uid, physicsClientId=self.client)
+        return np.array(pybullet.getMatrixFromQuaternion(orientation)).reshape(3, 3)
+
+    def _generalized(self, link: int, push: FloatArray) -> FloatArray:
+        """The efforts of a wrench at the centre of mass of ``link``, ordered as the mass matrix."""
+        if link < 0:
+            rotation = self._base_rotation()
+            none = np.zeros(len(self._links))
+            return np.concatenate([rotation.T @ push[3:], rotation.T @ push[:3], none])
+        zeros = [0.0] * len(self._links)
+        linear, angular = pybullet.calculateJacobian(
+            self.plan.uid, link, [0.0, 0.0, 0.0], self.positions, zeros, zeros, physicsClientId=self.client
+        )
+        efforts: FloatArray = np.array(linear).T @ push[:3] + np.array(angular).T @ push[3:]
+        if self._order is not None:
+            rotation = self._base_rotation()
+            efforts[:3], efforts[3:6] = rotation.T @ efforts[:3], rotation.T @ efforts[3:6]
+        return efforts
