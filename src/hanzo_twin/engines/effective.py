@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from hanzo_twin.engines.parameters import ParameterValues, drive_limit
 from hanzo_twin.scene.addresses import Address
@@ -60,12 +61,13 @@ def _joint(joint: Joint, changed: Mapping[str, list[tuple[Address, float]]]) -> 
         return joint
     drive = joint.drive or Drive()
     limit = drive_limit(joint)
-    fields: dict[str, float] = {}
+    fields: dict[str, Any] = {}
+    gains: dict[str, Any] = {}
     for address, value in changed[joint.path]:
         if address.attribute in _DRIVE_FIELDS:
-            drive = replace(drive, **{_DRIVE_FIELDS[address.attribute]: value})
+            gains[_DRIVE_FIELDS[address.attribute]] = value
         elif address.attribute == "maxEffort":
             limit = value
         else:
             fields[address.attribute] = value
-    return replace(joint, drive=replace(drive, max_effort=limit), max_effort=limit, **fields)
+    return replace(joint, drive=replace(drive, max_effort=limit, **gains), max_effort=limit, **fields)
