@@ -19,6 +19,9 @@ All terms are monotone in a, so a is the one minimum of a strictly convex, piece
 finds it after finitely many pieces (each joint's drive and friction is below, within or above its limits); a line
 search, needed only when pieces alternate, makes that certain. Stable proportional-derivative control: Tan, Liu, Turk,
 "Stable Proportional-Derivative Controllers", IEEE CG&A 31 (2011).
+
+A robot has a dozen joints, and this runs at every step: what goes joint by joint is plain Python, which for so few is
+several times faster than numpy.
 """
 
 from __future__ import annotations
@@ -38,6 +41,9 @@ from hanzo_twin.spatial import FloatArray
 _STICK = 1e6
 _PLAIN_ITERATIONS = 4
 _MAX_ITERATIONS = 50
+Values = FloatArray | list[float]
+# Of one joint, slope, offset and limit of its drive and of its friction: clip(offset − slope · a, ± limit) each.
+_Element = tuple[float, float, float, float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,32 +92,37 @@ class DriveLaw:
         self.dynamics = dynamics
         self._seconds = seconds
         self._base = base
-        count = len(dynamics.armature)
-        self._diagonal = np.arange(count) + base
         h = seconds
-        self._drive_slope = h * dynamics.drive_damping + h * h * dynamics.drive_stiffness
-        self._linear_slope = h * dynamics.damping + h * h * dynamics.stiffness
-        self._inertia = dynamics.armature + self._linear_slope
-        self._limits = np.stack([dynamics.max_effort, dynamics.friction])
-        self._sticks = np.where(dynamics.friction > 0.0, _STICK, 0.0)
-        self._spring_at_zero = dynamics.stiffness * dynamics.rest_position
-        self._linear_velocity = h * dynamics.stiffness + dynamics.damping
+        drive_slope = h * dynamics.drive_damping + h * h * dynamics.drive_stiffness
+        inertia = dynamics.armature + h * dynamics.damping + h * h * dynamics.stiffness
+        self._inertia: list[float] = inertia.tolist()
+        columns = (
+            dynamics.drive_stiffness,
+            dynamics.drive_damping,
+            drive_slope,
+            dynamics.max_effort,
+            dynamics.stiffness,
+            dynamics.rest_position,
+            dynamics.damping,
+            inertia,
+            dynamics.friction,
+        )
+        self._constants = [tuple(row) for row in np.stack(columns, axis=1).tolist()]
+        self._ones = [1.0] * len(self._constants)
         self._accelerates = bool(dynamics.acceleration.any())
         #: Nothing acts but commanded efforts: they can be applied as they are.
-        self.idle = not any(
-            array.any() for array in (self._drive_slope, self._linear_slope, dynamics.armature, dynamics.friction)
-        )
+        self.idle = not any(array.any() for array in (drive_slope, inertia, dynamics.friction))
 
     def efforts(
         self,
         mass_matrix: FloatArray,
-        bias: FloatArray,
-        positions: FloatArray,
-        velocities: FloatArray,
+        bias: Values,
+        positions: Values,
+        velocities: Values,
         *,
-        targets: FloatArray,
-        target_velocities: FloatArray,
-        efforts: FloatArray,
+        targets: Values,
+        target_velocities: Values,
+        efforts: Values,
     ) -> FloatArray:
         """Efforts [n] that the engine is to apply in its joints for the next step.
 
@@ -119,31 +130,56 @@ class DriveLaw:
             mass_matrix: M [base + n, base + n], without armatures.
             bias: b [base + n]; for a floating tree with that of the base first.
             positions / velocities: q, v of the joints [n].
-            targets / target_velocities / efforts: what is commanded [n].
+            targets / target_velocities / efforts: what is commanded, of the joints [n].
         """
+        commanded = _floats(efforts)
         if self.idle:
-            return efforts
-        dynamics, h = self.dynamics, self._seconds
+            return np.array(commanded)
+        h, base = self._seconds, self._base
         matrix = mass_matrix.copy()
-        diagonal = matrix.reshape(-1)[self._base * (len(matrix) + 1) :: len(matrix) + 1]
-        gains = self._gains(matrix, diagonal) if self._accelerates else 1.0
-        diagonal += self._inertia
-        stop = self._sticks * diagonal
-        slopes = np.stack([gains * self._drive_slope, stop])
-        error = targets - positions - h * velocities
-        offsets = np.stack(
+        diagonal = _joint_diagonal(matrix, base)
+        gains = self._gains(matrix).tolist() if self._accelerates else self._ones
+        given = [-value for value in _floats(bias)]
+        smooth: list[float] = []
+        explicit: list[float] = []
+        elements: list[_Element] = []
+        rows = zip(
+            self._constants,
+            _floats(positions),
+            _floats(velocities),
+            _floats(targets),
+            _floats(target_velocities),
+            commanded,
+            gains,
+            diagonal.tolist(),
+            strict=True,
+        )
+        for (
+            k,
+            d,
+            slope,
+            limit,
+            spring,
+            rest,
+            rate,
+            inertia,
+            friction,
+        ), q, v, target, target_v, effort, gain, own in rows:
+            ahead = q + h * v
+            smooth.append(own + inertia)
+            explicit.append(effort + spring * (rest - ahead) - rate * v)
+            stop = _STICK * (own + inertia) if friction > 0.0 else 0.0
+            offset = gain * (k * (target - ahead) + d * (target_v - v))
+            elements.append((gain * slope, offset, limit, stop, -stop * v / h, friction))
+        for index, effort in enumerate(explicit, start=base):
+            given[index] += effort
+        acceleration = self._solve(matrix, diagonal, smooth, given, elements)
+        return np.array(
             [
-                gains * (dynamics.drive_stiffness * error + dynamics.drive_damping * (target_velocities - velocities)),
-                stop * velocities / -h,
+                effort + _clipped(element, a) - inertia * a
+                for effort, element, inertia, a in zip(explicit, elements, self._inertia, acceleration, strict=True)
             ]
         )
-        spring = self._spring_at_zero - dynamics.stiffness * positions - self._linear_velocity * velocities
-        given = -bias
-        given[self._base :] += spring + efforts
-        acceleration = self._solve(matrix, diagonal, given, slopes, offsets)
-        clipped = np.clip(offsets - slopes * acceleration, -self._limits, self._limits)
-        applied: FloatArray = efforts + spring + clipped[0] + clipped[1] - self._inertia * acceleration
-        return applied
 
     def present(
         self,
@@ -164,8 +200,7 @@ class DriveLaw:
         wanted = dynamics.drive_stiffness * (targets - positions)
         wanted += dynamics.drive_damping * (target_velocities - velocities)
         if self._accelerates and mass_matrix is not None:
-            matrix = mass_matrix.copy()
-            wanted *= self._gains(matrix, matrix.reshape(-1)[self._base * (len(matrix) + 1) :: len(matrix) + 1])
+            wanted *= self._gains(mass_matrix)
         total: FloatArray = np.clip(wanted, -dynamics.max_effort, dynamics.max_effort) + efforts
         return total
 
@@ -174,71 +209,108 @@ class DriveLaw:
         """True when `present` needs one."""
         return self._accelerates
 
-    def _gains(self, matrix: FloatArray, diagonal: FloatArray) -> FloatArray:
+    def _gains(self, matrix: FloatArray) -> FloatArray:
         """Effective inertia of the joints whose drives are of mode ``acceleration``, 1 for the others."""
         full = matrix.copy()
-        full.reshape(-1)[self._base * (len(full) + 1) :: len(full) + 1] = diagonal + self.dynamics.armature
-        effective = 1.0 / np.linalg.inv(full)[self._diagonal, self._diagonal]
+        _joint_diagonal(full, self._base)[:] += self.dynamics.armature
+        effective = 1.0 / _joint_diagonal(np.asarray(np.linalg.inv(full), dtype=np.float64), self._base)
         return np.where(self.dynamics.acceleration > 0.0, effective, 1.0)
 
     def _solve(
-        self, matrix: FloatArray, diagonal: FloatArray, given: FloatArray, slopes: FloatArray, offsets: FloatArray
-    ) -> FloatArray:
-        """Accelerations [n] of the joints: ``matrix a = given + Σ clip(offsets − slopes a, ± limits)``.
+        self,
+        matrix: FloatArray,
+        diagonal: FloatArray,
+        smooth: list[float],
+        given: list[float],
+        elements: list[_Element],
+    ) -> list[float]:
+        """Accelerations [n] of the joints: ``matrix a = given + clipped elements``.
 
-        ``diagonal`` is a view of the joints' part of the diagonal of ``matrix``.
+        Args:
+            diagonal: a view of the joints' part of the diagonal of ``matrix``, which is ``smooth`` but for the pieces.
         """
-        base, limits = self._base, self._limits
-        smooth = diagonal.copy()
+        base = self._base
         # Which piece comes first is a guess: drives within their limits, joints that would not stop alone slipping.
-        pieces = _pieces(np.stack([np.zeros_like(smooth), offsets[1] / _STICK]), limits)
+        drives = [0] * len(elements)
+        stops = [_piece(offset / _STICK, limit) for _, _, _, _, offset, limit in elements]
         before: FloatArray | None = None
-        acceleration = np.zeros_like(given)
+        acceleration: list[float] = []
         for iteration in range(_MAX_ITERATIONS):
-            within = pieces == 0.0
-            diagonal[:] = smooth + (slopes * within).sum(axis=0)
-            right = given.copy()
-            right[base:] += np.where(within, offsets, np.copysign(limits, pieces)).sum(axis=0)
-            acceleration = dposv(matrix, right)[1]
-            raw = offsets - slopes * acceleration[base:]
-            after = _pieces(raw, limits)
-            if (after == pieces).all():
+            right, stiff = given.copy(), smooth.copy()
+            for index, (slope, offset, limit, stop, stop_offset, friction) in enumerate(elements):
+                if drives[index] == 0:
+                    stiff[index] += slope
+                    right[base + index] += offset
+                else:
+                    right[base + index] += limit * drives[index]
+                if stops[index] == 0:
+                    stiff[index] += stop
+                    right[base + index] += stop_offset
+                else:
+                    right[base + index] += friction * stops[index]
+            diagonal[:] = stiff
+            solution: FloatArray = dposv(matrix, right)[1]
+            acceleration = solution.tolist()[base:]
+            if not _update(drives, stops, elements, acceleration):
                 break
             if before is not None and iteration >= _PLAIN_ITERATIONS:
                 diagonal[:] = smooth
-                acceleration = self._between(before, acceleration, matrix, given, slopes, offsets)
-                after = _pieces(offsets - slopes * acceleration[base:], limits)
-            pieces, before = after, acceleration
-        return acceleration[base:]
+                solution = self._between(before, solution, matrix, given, elements)
+                acceleration = solution.tolist()[base:]
+                _update(drives, stops, elements, acceleration)
+            before = solution
+        return acceleration
 
     def _between(
-        self,
-        start: FloatArray,
-        end: FloatArray,
-        matrix: FloatArray,
-        given: FloatArray,
-        slopes: FloatArray,
-        offsets: FloatArray,
+        self, start: FloatArray, end: FloatArray, matrix: FloatArray, given: list[float], elements: list[_Element]
     ) -> FloatArray:
         """The point on the way from ``start`` to ``end`` where the convex function is least, by halving."""
-        base, direction = self._base, end - start
-        low, high = 0.0, 1.0
-        for step in range(40):
-            middle = 1.0 if step == 0 else (low + high) / 2
-            point = start + middle * direction
+        direction = end - start
+
+        def climbs(point: FloatArray) -> bool:
             gradient = matrix @ point - given
-            clipped = np.clip(offsets - slopes * point[base:], -self._limits, self._limits)
-            gradient[base:] -= clipped.sum(axis=0)
-            if direction @ gradient <= 0.0:
-                low = middle
-                if step == 0:
-                    break
-            else:
-                high = middle
-        return start + low * direction if low > 0.0 else start + high * direction
+            joints = point.tolist()[self._base :]
+            gradient[self._base :] -= [_clipped(element, a) for element, a in zip(elements, joints, strict=True)]
+            return bool(direction @ gradient > 0.0)
+
+        if not climbs(end):
+            return end
+        low, high = 0.0, 1.0
+        for _ in range(40):
+            middle = (low + high) / 2
+            low, high = (low, middle) if climbs(start + middle * direction) else (middle, high)
+        return start + (low if low > 0.0 else high) * direction
 
 
-def _pieces(raw: FloatArray, limits: FloatArray) -> FloatArray:
-    """−1, 0 or 1 where ``raw`` is below, within or above ± ``limits``."""
-    pieces: FloatArray = np.greater(raw, limits).astype(np.float64) - np.less(raw, -limits)
-    return pieces
+def _floats(values: Values) -> list[float]:
+    return values.tolist() if isinstance(values, np.ndarray) else values
+
+
+def _joint_diagonal(matrix: FloatArray, base: int) -> FloatArray:
+    """A view of the diagonal of ``matrix``, which is contiguous, from ``base`` on."""
+    size = len(matrix)
+    return matrix.reshape(-1)[base * (size + 1) :: size + 1]
+
+
+def _piece(raw: float, limit: float) -> int:
+    """−1, 0 or 1 where ``raw`` is below, within or above ± ``limit``."""
+    return 1 if raw > limit else -1 if raw < -limit else 0
+
+
+def _update(drives: list[int], stops: list[int], elements: list[_Element], acceleration: list[float]) -> bool:
+    """Bring the pieces up to date with the accelerations; True when one of them changed."""
+    changed = False
+    for index, (slope, offset, limit, stop, stop_offset, friction) in enumerate(elements):
+        a = acceleration[index]
+        drive, stopped = _piece(offset - slope * a, limit), _piece(stop_offset - stop * a, friction)
+        if drive != drives[index] or stopped != stops[index]:
+            drives[index], stops[index] = drive, stopped
+            changed = True
+    return changed
+
+
+def _clipped(element: _Element, acceleration: float) -> float:
+    """Effort of drive and friction of one joint."""
+    slope, offset, limit, stop, stop_offset, friction = element
+    drive = max(-limit, min(limit, offset - slope * acceleration))
+    return drive + max(-friction, min(friction, stop_offset - stop * acceleration))

@@ -1,7 +1,7 @@
 """Poses and velocities of bodies as Bullet has them.
 
-Bullet keeps a base by its principal frame and a link by its joint's frame, and velocities at centres of mass; here
-they are those of the bodies' frames, with v(origin) = v(com) + ω × (origin − com).
+Bullet keeps principal frames, and velocities at centres of mass; here they are those of the bodies' frames, with
+v(origin) = v(com) + ω × (origin − com).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _IDENTITY = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]
 
 def body_state(world: World, path: str) -> tuple[FloatArray, FloatArray]:
     """Pose [7] and velocity [6] (linear, then angular) of a body's frame, world frame."""
-    place = world.bodies[path]
+    place, frame = world.bodies[path], world.inertial_frames[path]
     if place.link < 0:
         position, orientation = pybullet.getBasePositionAndOrientation(place.uid, physicsClientId=world.client)
         linear, angular = pybullet.getBaseVelocity(place.uid, physicsClientId=world.client)
-        frame, center = world.inertial_frames[path], position
     else:
+        # Bullet has a link's own frame to single precision only.
         state = pybullet.getLinkState(
             place.uid,
             place.link,
@@ -31,15 +31,15 @@ def body_state(world: World, path: str) -> tuple[FloatArray, FloatArray]:
             computeForwardKinematics=1,
             physicsClientId=world.client,
         )
-        center, position, orientation, linear, angular = state[0], state[4], state[5], state[6], state[7]
-        frame = world.link_frames[path]
+        position, orientation, linear, angular = state[0], state[1], state[6], state[7]
     x, y, z, w = orientation
     pose = np.array([*position, w, x, y, z])
     velocity = np.array([*linear, *angular])
     if frame.as_array().tolist() != _IDENTITY:
         pose[3:] = quaternion_multiply(pose[3:], quaternion_conjugate(frame.orientation))
-        pose[:3] -= rotation_matrix(pose[3:]) @ frame.position
-    velocity[:3] += np.cross(velocity[3:], pose[:3] - np.array(center))
+        arm = rotation_matrix(pose[3:]) @ frame.position
+        pose[:3] -= arm
+        velocity[:3] -= np.cross(velocity[3:], arm)
     return pose, velocity
 
 

@@ -178,19 +178,17 @@ class PybulletSimulation:
     def step(self, n: int = 1) -> None:
         self._check_open()
         client, trees = self._client, self._trees
-        # What is out of range is found below, by name; numpy need not warn.
-        with np.errstate(all="ignore"):
-            for _ in range(n * self.config.substeps):
-                for tree, pushes in zip(trees, self._tree_pushes, strict=True):
-                    tree.apply(self._targets, self._target_velocities, self._efforts, pushes)
-                if self._pushes:
-                    self._push()
-                pybullet.stepSimulation(client)
-                self._time += self._seconds
-                for tree in trees:
-                    tree.read()
-                    if not tree.greatest_speed() < _DIVERGED:
-                        raise self._joint_diverged(tree)
+        for _ in range(n * self.config.substeps):
+            for tree, pushes in zip(trees, self._tree_pushes, strict=True):
+                tree.apply(self._targets, self._target_velocities, self._efforts, pushes)
+            if self._pushes:
+                self._push()
+            pybullet.stepSimulation(client)
+            self._time += self._seconds
+            for tree in trees:
+                tree.read()
+                if not tree.square_speed() < _DIVERGED**2:
+                    raise self._joint_diverged(tree)
         for path, uid in self._free:
             (x, y, z), (u, v, w) = pybullet.getBaseVelocity(uid, physicsClientId=client)
             if not x * x + y * y + z * z + u * u + v * v + w * w < _DIVERGED**2:
@@ -209,10 +207,8 @@ class PybulletSimulation:
             pybullet.applyExternalTorque(uid, link, torque, frame, physicsClientId=self._client)
 
     def _joint_diverged(self, tree: Tree) -> SimulationError:
-        for path, velocity in zip(tree.plan.joints, tree.velocities, strict=True):
-            if not abs(velocity) < _DIVERGED:
-                return self._diverged(f"joint '{path}'")
-        raise AssertionError("called for a tree that diverged")
+        speeds = [float("inf") if velocity != velocity else abs(velocity) for velocity in tree.velocities]
+        return self._diverged(f"joint '{tree.plan.joints[speeds.index(max(speeds))]}'")
 
     def _diverged(self, subject: str) -> SimulationError:
         return SimulationError(

@@ -45,9 +45,9 @@ class Tree:
         self.positions = [state[0] for state in states]
         self.velocities = [state[1] for state in states]
 
-    def greatest_speed(self) -> float:
-        """Of its joints, in rad/s or m/s; NaN where one is not a number."""
-        return max(map(abs, self.velocities)) if sum(self.velocities) == sum(self.velocities) else float("nan")
+    def square_speed(self) -> float:
+        """Sum of the squares of its joints' velocities; NaN where one is not a number."""
+        return sum([velocity * velocity for velocity in self.velocities])
 
     def mass_matrix(self) -> FloatArray:
         """M [n, n], with the base's six freedoms first where it floats; in the present positions."""
@@ -73,8 +73,8 @@ class Tree:
             applied = self.law.efforts(
                 self.mass_matrix(),
                 self._bias(pushes),
-                np.array(self.positions),
-                np.array(self.velocities),
+                self.positions,
+                self.velocities,
                 targets=targets[columns],
                 target_velocities=target_velocities[columns],
                 efforts=efforts[columns],
@@ -83,7 +83,7 @@ class Tree:
             self.plan.uid, self._links, TORQUE_CONTROL, forces=applied.tolist(), physicsClientId=self.client
         )
 
-    def _bias(self, pushes: Sequence[tuple[int, FloatArray]]) -> FloatArray:
+    def _bias(self, pushes: Sequence[tuple[int, FloatArray]]) -> FloatArray | list[float]:
         """Gravity, Coriolis and centrifugal efforts, less those of ``pushes``.
 
         Of a floating tree, up to a uniform acceleration of the whole, which does not reach its joints: where it is,
@@ -91,9 +91,12 @@ class Tree:
         """
         uid = self.plan.uid
         if self._order is None:
-            bias = np.array(
-                calculateInverseDynamics(uid, self.positions, self.velocities, self._zeros, physicsClientId=self.client)
+            efforts = calculateInverseDynamics(
+                uid, self.positions, self.velocities, self._zeros, physicsClientId=self.client
             )
+            if not pushes:
+                return list(efforts)
+            bias = np.array(efforts)
         else:
             spin = self._base_rotation().T @ pybullet.getBaseVelocity(uid, physicsClientId=self.client)[1]
             twist = [*spin.tolist(), 0.0, 0.0, 0.0, *self.velocities]
@@ -115,11 +118,17 @@ class Tree:
             none = np.zeros(len(self._links))
             return np.concatenate([rotation.T @ push[3:], rotation.T @ push[:3], none])
         zeros = [0.0] * len(self._links)
+        state = pybullet.getLinkState(self.plan.uid, link, physicsClientId=self.client)
+        # Where the centre of mass is from the joint, in the link's principal frame: that is how Bullet takes points.
+        turn = np.array(pybullet.getMatrixFromQuaternion(state[3])).reshape(3, 3)
+        center = (turn.T @ state[2]).tolist()
         linear, angular = pybullet.calculateJacobian(
-            self.plan.uid, link, [0.0, 0.0, 0.0], self.positions, zeros, zeros, physicsClientId=self.client
+            self.plan.uid, link, center, self.positions, zeros, zeros, physicsClientId=self.client
         )
-        efforts: FloatArray = np.array(linear).T @ push[:3] + np.array(angular).T @ push[3:]
+        force, torque = push[:3], push[3:]
         if self._order is not None:
+            # Bullet takes the base as standing at the origin: what it gives is in the base's frame.
             rotation = self._base_rotation()
-            efforts[:3], efforts[3:6] = rotation.T @ efforts[:3], rotation.T @ efforts[3:6]
+            force, torque = rotation.T @ force, rotation.T @ torque
+        efforts: FloatArray = np.array(linear).T @ force + np.array(angular).T @ torque
         return efforts

@@ -55,8 +55,7 @@ class World:
     """What `build_world` made.
 
     Args:
-        bodies: by path; ``inertial_frames`` the pose of each body's principal frame in the body,
-            ``link_frames`` that of its link's frame (of the base: its principal frame).
+        bodies: by path; ``inertial_frames`` the pose of each body's principal frame in the body.
         roots: paths of the bodies that no joint holds.
         trees: multibodies with joints.
         materials: by material path, links of the shapes made of it.
@@ -65,7 +64,6 @@ class World:
     client: int
     bodies: Mapping[str, Place]
     inertial_frames: Mapping[str, Pose]
-    link_frames: Mapping[str, Pose]
     roots: tuple[str, ...]
     trees: tuple[TreePlan, ...]
     materials: Mapping[str, tuple[Place, ...]]
@@ -132,7 +130,6 @@ class _Builder:
             client=self._client,
             bodies=self._bodies,
             inertial_frames=self._inertial,
-            link_frames=self._frames,
             roots=tuple(self._roots),
             trees=tuple(self._trees),
             materials={path: tuple(places) for path, places in self._materials.items()},
