@@ -1,7 +1,8 @@
 """What `SimState` carries for PyBullet: Bullet's own file of the world, after the settings under which it continues.
 
 The file goes through memory. It is made the same for the same state: what Bullet writes there but never reads back
-(such as the island that a body was in) is set to zero.
+(such as the island that a body was in) is set to zero, and contacts, which Bullet lists in any order and sorts before
+it solves, are sorted.
 """
 
 from __future__ import annotations
@@ -34,12 +35,7 @@ def read_world(client: int) -> bytes:
     """Bullet's file of the world of ``client``."""
     with _memory_file() as (descriptor, path):
         pybullet.saveBullet(path, physicsClientId=client)
-        content = bytearray(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
-    for start, code in list(_chunks(content)):
-        if code in _NOT_READ_BACK:
-            first, last = _NOT_READ_BACK[code]
-            content[start + first : start + last] = bytes(last - first)
-    return bytes(content)
+        return _canonical(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
 
 
 def write_world(client: int, content: bytes) -> None:
@@ -77,13 +73,29 @@ def unpack(state: SimState, config: EngineConfig) -> bytes:
     return content
 
 
-def _chunks(content: bytearray) -> Iterator[tuple[int, bytes]]:
-    """Where the content of each chunk starts, and its code."""
+def _canonical(file: bytes) -> bytes:
+    """``file`` as it is for any other world in the same state."""
+    content = bytearray(file)
+    contacts: list[slice] = []
+    for part, code in _chunks(file):
+        if code in _NOT_READ_BACK:
+            first, last = _NOT_READ_BACK[code]
+            content[part.start + first : part.start + last] = bytes(last - first)
+        if code == b"CONT":
+            contacts.append(part)
+    for part, contact in zip(contacts, sorted(bytes(content[part]) for part in contacts), strict=True):
+        content[part] = contact
+    return bytes(content)
+
+
+def _chunks(file: bytes) -> Iterator[tuple[slice, bytes]]:
+    """Where the content of each chunk is, and its code."""
     offset = _FILE_HEADER
-    while offset + _CHUNK.size <= len(content):
-        code, length, *_ = _CHUNK.unpack_from(content, offset)
-        yield offset + _CHUNK.size, code
-        offset += _CHUNK.size + length
+    while offset + _CHUNK.size <= len(file):
+        code, length, *_ = _CHUNK.unpack_from(file, offset)
+        start = offset + _CHUNK.size
+        yield slice(start, start + length), code
+        offset = start + length
 
 
 @contextmanager

@@ -7,6 +7,8 @@
 * Bodies of one tree, or of one articulation, do not collide with each other.
 * Bullet multiplies the friction coefficients, and the restitutions, of two shapes that touch. Each is given the root
   of its own (the dynamic friction), so that equal materials give what they say, and different ones the geometric mean.
+  A bounce comes out too fast by up to a tenth of the speed, which depends on how deep the step lets the bodies in;
+  below 0.2 m/s there is none.
 * Nothing is damped, no motor runs and nothing sleeps unless the scene says so.
 """
 
@@ -291,12 +293,15 @@ class _Builder:
         self._shapes[shape.path] = place
         if shape.material in self._materials:
             self._materials[shape.material].append(place)
+        # Contacts that are yet to come, which Bullet otherwise slows down for, would swallow the bounce.
+        bouncy = {"contactProcessingThreshold": 0.0} if material.restitution > 0.0 else {}
         pybullet.changeDynamics(
             place.uid,
             place.link,
             lateralFriction=math.sqrt(material.dynamic_friction),
             restitution=math.sqrt(material.restitution),
             physicsClientId=self._client,
+            **bouncy,
         )
 
     def _filter_pairs(self) -> None:
