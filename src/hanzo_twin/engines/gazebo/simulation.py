@@ -73,6 +73,8 @@ class GazeboSimulation:
         self._pushes: list[tuple[Any, FloatArray]] = []
         self._closed = False
         self._trees = [tree for one in self._world.multibodies if (tree := self._tree(one)) is not None]
+        driven = {tree.skeleton.getName() for tree in self._trees}
+        self._undriven = [one for one in self._world.multibodies if one.getName() not in driven]
         by_joints = {tree.joints: tree for tree in self._trees}
         articulations = scene.articulations.values()
         self._by_articulation = {one.path: by_joints[one.joints] for one in articulations if one.joints in by_joints}
@@ -155,19 +157,20 @@ class GazeboSimulation:
     def step(self, n: int = 1) -> None:
         self._check_open()
         world, trees, sweeps = self._world, self._trees, self.config.solver_iterations
+        pushed = bool(self._pushes)
         # What is out of range is found below, by name; numpy need not warn.
         with np.errstate(all="ignore"):
             for _ in range(n * self.config.substeps):
                 for node, wrench in self._pushes:
-                    node.setExtForce(wrench[:3], node.getLocalCOM(), False, True)
-                    node.setExtTorque(wrench[3:], False)
+                    node.addExtForce(wrench[:3], node.getLocalCOM(), False, True)
+                    node.addExtTorque(wrench[3:], False)
                 for tree in trees:
-                    tree.apply(self._targets, self._target_velocities, self._efforts, pushed=bool(self._pushes))
+                    tree.apply(self._targets, self._target_velocities, self._efforts, pushed=pushed)
                 world.advance(sweeps)
                 for tree in trees:
                     self._check_finite(tree.skeleton)
-            for multibody in world.multibodies:
-                self._check_finite(multibody)
+        for multibody in self._undriven:
+            self._check_finite(multibody)
 
     def _check_finite(self, multibody: Any) -> None:
         velocities = multibody.getVelocities()
@@ -175,9 +178,11 @@ class GazeboSimulation:
             raise self._diverged(multibody)
 
     def _diverged(self, multibody: Any) -> SimulationError:
-        bad = np.flatnonzero(~(np.abs(multibody.getVelocities()) < _DIVERGED**0.5))
-        index = int(bad[0]) if len(bad) else 0
-        joint = multibody.getDof(index).getJoint()
+        speeds = np.abs(multibody.getVelocities())
+        # Where each is below the bound and only their sum is not, the fastest is named.
+        index = int(np.argmax(np.where(speeds < _DIVERGED**0.5, speeds, np.inf)))
+        joints = (multibody.getJoint(number) for number in range(multibody.getNumJoints()))
+        joint = next(one for one in joints if index in _freedoms(one))
         body = joint.getChildBodyNode().getName()
         subject = f"body '{body}'" if body in self._world.roots else f"joint '{joint.getName()}'"
         return SimulationError(
@@ -435,8 +440,15 @@ class GazeboSimulation:
 
     def close(self) -> None:
         self._closed = True
-        for name in ("_world", "_trees", "_by_articulation", "_pushes", "_loops"):
+        for name in ("_world", "_trees", "_undriven", "_by_articulation", "_pushes", "_loops"):
             self.__dict__.pop(name, None)
+
+
+def _freedoms(joint: Any) -> range:
+    """Indices of the freedoms of a joint in its skeleton."""
+    count = joint.getNumDofs()
+    first = joint.getIndexInSkeleton(0) if count else 0
+    return range(first, first + count)
 
 
 def _replaced(array: FloatArray, part: slice, values: FloatArray) -> FloatArray:

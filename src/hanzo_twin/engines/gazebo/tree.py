@@ -53,9 +53,7 @@ class Tree:
         matrix: FloatArray = skeleton.getMassMatrix() if self._damping is None else skeleton.getAugMassMatrix()
         return matrix if self._order is None else matrix[np.ix_(self._order, self._order)]
 
-    def apply(
-        self, targets: FloatArray, target_velocities: FloatArray, efforts: FloatArray, *, pushed: bool
-    ) -> None:
+    def apply(self, targets: FloatArray, target_velocities: FloatArray, efforts: FloatArray, *, pushed: bool) -> None:
         """Give DART the efforts of the next step.
 
         Args:

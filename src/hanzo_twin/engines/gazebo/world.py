@@ -1,8 +1,8 @@
 """A scene as a DART world.
 
 Each tree of bodies is a multibody ("skeleton") of DART's; body and joint frames, masses and inertias are taken as the
-scene says them. Drives, springs, damping, dry friction and armatures of joints are `hanzo_twin.engines.drive`'s, applied
-as efforts; limits are DART's. Choices that matter:
+scene says them. Drives, springs, damping, dry friction and armatures of joints follow `hanzo_twin.engines.drive`,
+applied as efforts; limits are DART's. Choices that matter:
 
 * Contacts are found by ODE's collision detector, solved by DART's direct (Dantzig) solver. Of DART's detectors it
   alone gives faces their full set of contact points on planes and hulls (its own gives one, so that boxes dig in; FCL
