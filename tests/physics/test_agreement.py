@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hanzo_twin import plugins
-from hanzo_twin.engines.port import GROUP, Engine, EngineConfig, JointCommand, Simulation, load_engine
+from hanzo_twin.engines.port import Engine, EngineConfig, JointCommand, Simulation, load_engine
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import FloatArray
 from hanzo_twin.testing import scenes
@@ -18,11 +17,11 @@ CONFIG = EngineConfig(step_hz=500.0)
 TARGETS = np.array([0.4, -0.3, 0.8, 0.2, -0.5, 0.1])
 
 
-@pytest.fixture(params=[name for name in plugins.names(GROUP) if name != REFERENCE])
-def other(request: pytest.FixtureRequest) -> Engine:
-    engine = load_engine(str(request.param))
-    if not engine.capabilities().dynamics:
-        pytest.skip(f"engine '{request.param}' has no dynamics")
+@pytest.fixture
+def other(engine: Engine) -> Engine:
+    """An engine with dynamics that is not the reference itself."""
+    if engine.capabilities().name == REFERENCE:
+        pytest.skip("the reference")
     return engine
 
 

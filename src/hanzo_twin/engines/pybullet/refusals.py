@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hanzo_twin import plugins
 from hanzo_twin.engines.port import GROUP, load_engine
+from hanzo_twin.engines.pybullet.constraints import check_loop
 from hanzo_twin.errors import NotInstalledError, UnsupportedError
 from hanzo_twin.scene.model import Body, Joint, Scene
 
@@ -20,20 +21,12 @@ def check_supported(scene: Scene) -> None:
 
 
 def _check_joint(joint: Joint) -> None:
-    if joint.kind not in JOINT_KINDS:
+    if joint.closes_loop:
+        check_loop(joint)
+    elif joint.kind not in JOINT_KINDS:
         raise UnsupportedError(
             f"Engine 'pybullet' has no {joint.kind} joints; '{joint.path}' is one.",
             hint=f"Engines that have them: {', '.join(_engines_with(joint.kind)) or 'none that is installed'}.",
-        )
-    if joint.closes_loop:
-        raise UnsupportedError(
-            f"Engine 'pybullet' cannot close a loop; '{joint.path}' does.",
-            hint="Use an engine that closes loops, or cut the loop by disabling the joint.",
-        )
-    if joint.mimic is not None:
-        raise UnsupportedError(
-            f"Engine 'pybullet' cannot make '{joint.path}' mimic '{joint.mimic.joint}'.",
-            hint="Use an engine that has mimic joints, or remove the mimic and command both joints.",
         )
 
 

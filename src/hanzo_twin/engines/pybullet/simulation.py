@@ -60,7 +60,9 @@ class PybulletSimulation:
         self._seconds = config.step_seconds / config.substeps
         articulated = [path for articulation in scene.articulations.values() for path in articulation.joints]
         loose = [
-            joint.path for joint in scene.joints.values() if joint.kind != "fixed" and joint.path not in articulated
+            joint.path
+            for joint in scene.joints.values()
+            if joint.kind != "fixed" and not joint.closes_loop and joint.path not in articulated
         ]
         self._joints = [*articulated, *loose]
         self._joint_count = len(articulated)

@@ -23,6 +23,7 @@ import numpy as np
 import pybullet
 
 from hanzo_twin.engines.port import EngineConfig
+from hanzo_twin.engines.pybullet.constraints import add_loop, add_mimic
 from hanzo_twin.engines.pybullet.geometry import add_collision_shape, bullet_quaternion
 from hanzo_twin.errors import SimulationError
 from hanzo_twin.scene.model import Body, Joint, Material, Scene, Shape
@@ -128,6 +129,7 @@ class _Builder:
         for tree in self._groups():
             self._add_tree(tree)
         self._filter_pairs()
+        self._constrain()
         return World(
             client=self._client,
             bodies=self._bodies,
@@ -303,6 +305,15 @@ class _Builder:
             physicsClientId=self._client,
             **bouncy,
         )
+
+    def _constrain(self) -> None:
+        holders = {path: ((place.uid, place.link), self._inertial[path]) for path, place in self._bodies.items()}
+        for joint in self._scene.joints.values():
+            if joint.closes_loop:
+                add_loop(self._client, joint, holders)
+            elif joint.mimic is not None:
+                leader = self._scene.joints[joint.mimic.joint]
+                add_mimic(self._client, joint, holders[joint.child][0], holders[leader.child][0])
 
     def _filter_pairs(self) -> None:
         for first, second in self._scene.filtered_pairs:

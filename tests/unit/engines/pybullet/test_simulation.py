@@ -12,7 +12,7 @@ pytest.importorskip("pybullet", reason="the extra 'pybullet' is not installed")
 
 from hanzo_twin.engines.port import EngineConfig, Simulation, load_engine
 from hanzo_twin.errors import CommandError, SceneError, StateError, UnsupportedError
-from hanzo_twin.scene.model import Body, Box, Geometry, Mesh, Mimic, Plane, Scene, Shape, Sphere
+from hanzo_twin.scene.model import Body, Box, Geometry, Mesh, Plane, Scene, Shape, Sphere
 from hanzo_twin.spatial import Pose
 from hanzo_twin.testing import scenes
 
@@ -163,8 +163,11 @@ def test_speeds_are_not_clamped() -> None:
     ("change", "message"),
     [
         ({"kind": "spherical"}, r"has no spherical joints; '/World/arm/joint_3' is one(.|\n)*mujoco"),
-        ({"closes_loop": True}, "cannot close a loop; '/World/arm/joint_3' does"),
-        ({"mimic": Mimic(joint="/World/arm/joint_2")}, "cannot make '/World/arm/joint_3' mimic '/World/arm/joint_2'"),
+        (
+            {"kind": "prismatic", "closes_loop": True},
+            "cannot close a loop with the prismatic joint '/World/arm/joint_3'",
+        ),
+        ({"closes_loop": True}, "cannot honour limits, drives or springs of '/World/arm/joint_3'"),
     ],
 )
 def test_what_it_lacks_is_refused_by_name(change: dict[str, object], message: str) -> None:

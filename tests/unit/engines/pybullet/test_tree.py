@@ -64,8 +64,12 @@ def twisted_chain(*, floating: bool) -> Scene:
             diagonal_inertia=(0.02, 0.03, 0.035),
         )
     if floating:
-        start = {"linear_velocity": (0.3, -0.2, 0.1), "angular_velocity": (0.5, 0.7, -0.4)}
-        bodies[root] = replace(bodies[root], pose_world_body=pose(), **start)
+        bodies[root] = replace(
+            bodies[root],
+            pose_world_body=pose(),
+            linear_velocity=(0.3, -0.2, 0.1),
+            angular_velocity=(0.5, 0.7, -0.4),
+        )
     return replace(scene, bodies=bodies, joints=joints, articulations={CHAIN: articulation}, gravity=(0.0, 0.0, -9.81))
 
 
