@@ -7,6 +7,7 @@ import pytest
 from hanzo_twin import plugins
 from hanzo_twin.engines.port import GROUP, Engine, load_engine
 from hanzo_twin.errors import NotInstalledError
+from hanzo_twin.testing.conformance import expect_known_gap
 
 
 @pytest.fixture(params=plugins.names(GROUP))
@@ -17,4 +18,5 @@ def engine(request: pytest.FixtureRequest) -> Engine:
         pytest.skip(str(missing))
     if not engine.capabilities().dynamics:
         pytest.skip(f"engine '{request.param}' has no dynamics")
+    expect_known_gap(request, engine)
     return engine

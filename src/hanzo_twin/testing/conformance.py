@@ -28,6 +28,7 @@ from hanzo_twin.engines.port import (
     EngineCapabilities,
     EngineConfig,
     JointCommand,
+    KnowsGaps,
     Simulation,
     load_engine,
 )
@@ -87,6 +88,13 @@ def busy(simulation: Simulation) -> Simulation:
     simulation.set_parameter(DAMPING, 3.0)
     simulation.step(40)
     return simulation
+
+
+def expect_known_gap(request: pytest.FixtureRequest, engine: Engine) -> None:
+    """Let the test that asks fail, and only fail, where ``engine`` says that it has a gap there."""
+    reason = engine.known_gaps().get(request.node.originalname) if isinstance(engine, KnowsGaps) else None
+    if reason is not None:
+        request.applymarker(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True))
 
 
 def _one_address_each() -> dict[str, str]:

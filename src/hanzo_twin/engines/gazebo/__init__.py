@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hanzo_twin.engines.gazebo.native_state import ENGINE, VERSION
 from hanzo_twin.engines.gazebo.refusals import JOINT_KINDS
 from hanzo_twin.engines.gazebo.simulation import SUPPORTED, GazeboSimulation
@@ -29,6 +31,14 @@ class GazeboEngine:
             parameters=SUPPORTED,
             licence="BSD-2-Clause",
         )
+
+    def known_gaps(self) -> Mapping[str, str]:
+        return {
+            "test_sliding_friction_is_the_same_in_all_directions": (
+                "DART's direct solver bounds friction by a square along the world's axes, up to √2 too much between "
+                "them; with solver_iterations set it is a true cone, several times slower."
+            )
+        }
 
     def load_scene(self, scene: Scene, config: EngineConfig) -> GazeboSimulation:
         simulation = GazeboSimulation(scene, config)

@@ -1,7 +1,8 @@
 """Joints outside the tree, as DART constraints between bodies.
 
 DART takes where a constraint holds from where the bodies are when it is made, so the world must stand where the scene
-starts, and the loop must be closed there.
+starts, and the loop must be closed there. A constraint remembers its last impulses, which is no part of a state: it is
+made anew for each step.
 """
 
 from __future__ import annotations

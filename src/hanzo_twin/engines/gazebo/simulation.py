@@ -71,6 +71,7 @@ class GazeboSimulation:
         self._targets, self._target_velocities, self._efforts = np.zeros(count), np.zeros(count), np.zeros(count)
         self._wrenches = np.zeros((len(scene.bodies), 6))
         self._pushes: list[tuple[Any, FloatArray]] = []
+        self._loops: list[Any] = []
         self._closed = False
         self._trees = [tree for one in self._world.multibodies if (tree := self._tree(one)) is not None]
         driven = {tree.skeleton.getName() for tree in self._trees}
@@ -129,7 +130,18 @@ class GazeboSimulation:
         )
         self._targets = np.array([joint.drive.target_position if joint.drive else 0.0 for joint in joints])
         self._target_velocities = np.array([joint.drive.target_velocity if joint.drive else 0.0 for joint in joints])
+        self._start = native_state.read_world(self._world)
         self._loops = close_loops(self._world, self.scene)
+
+    def _renew_loops(self) -> None:
+        """Make the constraints of loops anew: where they are redundant, DART solves them from their last impulses."""
+        solver = self._world.dart.getConstraintSolver()
+        for constraint in self._loops:
+            solver.removeConstraint(constraint)
+        now = native_state.read_world(self._world)
+        native_state.write_world(self._world, self._start)
+        self._loops = close_loops(self._world, self.scene)
+        native_state.write_world(self._world, now)
 
     def _place_joints(self, positions: FloatArray, velocities: FloatArray) -> None:
         """Set the first joints, as many as are given."""
@@ -161,6 +173,8 @@ class GazeboSimulation:
         # What is out of range is found below, by name; numpy need not warn.
         with np.errstate(all="ignore"):
             for _ in range(n * self.config.substeps):
+                if self._loops:
+                    self._renew_loops()
                 for node, wrench in self._pushes:
                     node.addExtForce(wrench[:3], node.getLocalCOM(), False, True)
                     node.addExtTorque(wrench[3:], False)
