@@ -19,6 +19,8 @@ def check_supported(scene: Scene) -> None:
         _check_joint(joint)
         if joint.closes_loop:
             _check_loop(joint)
+        if joint.mimic is not None:
+            _check_mimic(scene, joint, joint.mimic.joint)
     for body in scene.bodies.values():
         if body.kinematic:
             _check_kinematic(body, scene.child_joint.get(body.path))
@@ -29,12 +31,6 @@ def _check_joint(joint: Joint) -> None:
         raise UnsupportedError(
             f"Engine 'gazebo' has no {joint.kind} joints; '{joint.path}' is one.",
             hint=f"Engines that have them: {', '.join(_engines_with(joint.kind)) or 'none that is installed'}.",
-        )
-    if joint.mimic is not None:
-        # DART's couplers leave the joint that is mimicked free of the load (motor) or blow up (coupler).
-        raise UnsupportedError(
-            f"Engine 'gazebo' cannot make '{joint.path}' mimic '{joint.mimic.joint}'.",
-            hint="Use an engine that has mimic joints, or remove the mimic and command both joints.",
         )
     if joint.kind == "spherical" and (_limited(joint) or joint.armature or joint.stiffness):
         raise UnsupportedError(
@@ -56,6 +52,23 @@ def _check_loop(joint: Joint) -> None:
             f"Engine 'gazebo' cannot honour limits, drives or springs of '{joint.path}', which closes a loop.",
             hint="Cut the loop at a joint that has none.",
         )
+
+
+def _check_mimic(scene: Scene, joint: Joint, followed: str) -> None:
+    ends = [scene.joints.get(path) for path in (joint.path, followed)]
+    held = [one for one in ends if one is not None and one.kind in ("revolute", "prismatic") and not one.closes_loop]
+    if len(held) < 2 or _root(scene, held[0]) != _root(scene, held[1]):
+        raise UnsupportedError(
+            f"Engine 'gazebo' cannot make '{joint.path}' mimic '{followed}'.",
+            hint="Allowed: revolute and prismatic joints of one tree of bodies.",
+        )
+
+
+def _root(scene: Scene, joint: Joint) -> str:
+    """The first body of the tree that a joint is in: the one that is free, or that a joint holds to the world."""
+    while joint.parent and joint.parent in scene.child_joint:
+        joint = scene.child_joint[joint.parent]
+    return joint.parent or joint.child
 
 
 def _limited(joint: Joint) -> bool:

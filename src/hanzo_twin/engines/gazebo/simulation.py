@@ -10,6 +10,7 @@ import numpy as np
 from hanzo_twin.engines.drive import DriveLaw, JointDynamics
 from hanzo_twin.engines.effective import effective_scene
 from hanzo_twin.engines.gazebo import native_state
+from hanzo_twin.engines.gazebo.couplings import Couplings
 from hanzo_twin.engines.gazebo.loops import close_loops
 from hanzo_twin.engines.gazebo.native_state import ENGINE, VERSION
 from hanzo_twin.engines.gazebo.placement import body_state, place_root
@@ -111,8 +112,10 @@ class GazeboSimulation:
     def _write_laws(self) -> None:
         seconds = self.config.step_seconds / self.config.substeps
         for tree in self._trees:
-            dynamics = JointDynamics.of([self._effective.joints[path] for path in tree.joints])
+            joints = self._effective.joints
+            dynamics = JointDynamics.of([joints[path] for path in tree.joints])
             tree.law = DriveLaw(dynamics, seconds, base=tree.others)
+            tree.couplings = Couplings(joints, tree.joints, dynamics, seconds, base=tree.others)
 
     def start(self) -> None:
         """Put the world where the scene says that it starts."""

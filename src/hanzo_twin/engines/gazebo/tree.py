@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hanzo_twin.engines.drive import DriveLaw
+from hanzo_twin.engines.gazebo.couplings import Couplings
 from hanzo_twin.spatial import FloatArray, IntArray
 
 
@@ -28,6 +29,7 @@ class Tree:
         self.columns: IntArray | slice = _compact(columns)
         self.freedoms: IntArray | slice = _compact(freedoms)
         self.law: DriveLaw
+        self.couplings: Couplings
         count = skeleton.getNumDofs()
         others = np.setdiff1d(np.arange(count), freedoms)
         #: Freedoms that the law does not act on; it takes them first.
@@ -61,19 +63,23 @@ class Tree:
             pushed: bodies of the tree have external forces on them.
         """
         law, columns = self.law, self.columns
-        if law.idle:
+        if law.idle and not self.couplings.any:
             applied = efforts[columns]
         else:
-            velocities = self.skeleton.getVelocities()
+            all_velocities = self.skeleton.getVelocities()
+            matrix, bias = self.mass_matrix(), self._bias(all_velocities, pushed)
+            positions, velocities = self.positions(), all_velocities[self.freedoms]
             applied = law.efforts(
-                self.mass_matrix(),
-                self._bias(velocities, pushed),
-                self.positions(),
-                velocities[self.freedoms],
+                matrix,
+                bias,
+                positions,
+                velocities,
                 targets=targets[columns],
                 target_velocities=target_velocities[columns],
                 efforts=efforts[columns],
             )
+            if self.couplings.any:
+                applied = applied + self.couplings.efforts(matrix, bias, positions, velocities, applied)
         self._applied[self.freedoms] = applied
         self.skeleton.setForces(self._applied)
 

@@ -309,6 +309,43 @@ def test_acceleration_drives_do_not_depend_on_the_mass(load: Load) -> None:
     assert ends[0] > 0.3
 
 
+@pytest.mark.parametrize("armature", [0.0, 3.0])
+def test_a_mimic_moves_as_one_with_what_it_follows(load: Load, armature: float) -> None:
+    scene = scenes.double_pendulum(initial_positions=(0.0, 0.1))
+    upper, lower = scene.joints.values()
+    joints = {
+        upper.path: replace(upper, armature=armature),
+        lower.path: replace(lower, mimic=Mimic(joint=upper.path, multiplier=2.0, offset=0.1)),
+    }
+    bodies = {path: replace(body, center_of_mass=(0.0, 0.0, 0.0)) for path, body in scene.bodies.items()}
+    # The lower hinge carries no weight off its axis: its body is at 1 m from the upper one and turns thrice as fast.
+    scene = replace(scene, joints=joints, bodies=bodies, gravity=(0.0, 0.0, 0.0))
+    across = next(iter(bodies.values())).diagonal_inertia[1]
+    inertia = across + armature + 9 * across + 1.0
+    simulation = load(scene)
+    simulation.set_joint_command("/World/double_pendulum", JointCommand(efforts=np.array([1.0, 0.0])))
+    simulation.step(150)
+    seen = simulation.get_observation("/World/double_pendulum")
+    assert seen["velocities"] == pytest.approx([0.3 / inertia, 0.6 / inertia], rel=1e-9)
+    assert seen["positions"][1] == pytest.approx(2 * seen["positions"][0] + 0.1, abs=1e-9)
+
+
+def test_a_mimic_follows_a_drive(load: Load) -> None:
+    scene = scenes.double_pendulum()
+    upper, lower = scene.joints.values()
+    joints = {
+        upper.path: replace(upper, drive=Drive(stiffness=500.0, damping=50.0, max_effort=60.0), friction=0.2),
+        lower.path: replace(lower, mimic=Mimic(joint=upper.path, multiplier=-1.0), armature=0.1),
+    }
+    simulation = load(replace(scene, joints=joints))
+    simulation.set_joint_command("/World/double_pendulum", JointCommand(positions=np.array([0.4, 0.0])))
+    simulation.step(1500)
+    positions = simulation.get_observation("/World/double_pendulum")["positions"]
+    # It started 1.5 rad from where it belongs; the drive carries some 8 N·m of weight.
+    assert positions[1] == pytest.approx(-positions[0], abs=1e-6)
+    assert positions[0] == pytest.approx(0.4, abs=0.02)
+
+
 def test_what_dart_cannot_honour_is_refused_by_name(load: Load) -> None:
     scene = scenes.cart()
     (slide,) = scene.joints.values()
