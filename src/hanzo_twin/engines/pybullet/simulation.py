@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pybullet
+from pybullet import getBaseVelocity, stepSimulation
 
 from hanzo_twin.engines.drive import DriveLaw, JointDynamics
 from hanzo_twin.engines.effective import effective_scene
@@ -185,14 +186,14 @@ class PybulletSimulation:
                 tree.apply(self._targets, self._target_velocities, self._efforts, pushes)
             if self._pushes:
                 self._push()
-            pybullet.stepSimulation(client)
+            stepSimulation(client)
             self._time += self._seconds
             for tree in trees:
                 tree.read()
                 if not tree.square_speed() < _DIVERGED**2:
                     raise self._joint_diverged(tree)
         for path, uid in self._free:
-            (x, y, z), (u, v, w) = pybullet.getBaseVelocity(uid, physicsClientId=client)
+            (x, y, z), (u, v, w) = getBaseVelocity(uid, client)
             if not x * x + y * y + z * z + u * u + v * v + w * w < _DIVERGED**2:
                 raise self._diverged(f"body '{path}'")
 
@@ -363,7 +364,8 @@ class PybulletSimulation:
         self._efforts = _replaced(self._efforts, slice(count), state.command_efforts)
         self._wrenches = state.applied_wrenches.copy()
         self.parameters = values
-        # In a new world: what Bullet remembers of contacts since is not part of the state.
+        # In a new client: what Bullet remembers of contacts since is not part of the state, and emptying a client
+        # (resetSimulation) leaves some of it, enough for the last bits to differ.
         self._renew(content)
         if content is None:
             for path in self._world.roots:

@@ -41,7 +41,7 @@ class Tree:
 
     def read(self) -> None:
         """Take positions and velocities from Bullet."""
-        states = getJointStates(self.plan.uid, self._links, physicsClientId=self.client)
+        states = getJointStates(self.plan.uid, self._links, self.client)
         self.positions = [state[0] for state in states]
         self.velocities = [state[1] for state in states]
 
