@@ -181,7 +181,7 @@ def test_filtered_pairs_pass_through_each_other(load: Load, pair: tuple[str, str
 def test_a_wrench_acts_at_the_centre_of_mass(load: Load) -> None:
     scene = scenes.floating_body(spin=(0.0, 0.0, 0.0))
     (brick,) = scene.bodies.values()
-    brick = replace(brick, linear_velocity=(0.0, 0.0, 0.0), center_of_mass=(0.1, 0.2, 0.3))
+    brick = replace(brick, linear_velocity=(0.0, 0.0, 0.0), center_of_mass=(0.3, 0.1, -0.2))
     simulation = load(replace(scene, bodies={brick.path: brick}))
     force, torque = np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.2, 0.3])
     simulation.set_applied_wrench(brick.path, force, torque)
