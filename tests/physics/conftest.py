@@ -6,11 +6,17 @@ import pytest
 
 from hanzo_twin import plugins
 from hanzo_twin.engines.port import GROUP, Engine, load_engine
+from hanzo_twin.errors import NotInstalledError
+from hanzo_twin.testing.conformance import expect_known_gap
 
 
 @pytest.fixture(params=plugins.names(GROUP))
 def engine(request: pytest.FixtureRequest) -> Engine:
-    engine = load_engine(str(request.param))
+    try:
+        engine = load_engine(str(request.param))
+    except NotInstalledError as missing:
+        pytest.skip(str(missing))
     if not engine.capabilities().dynamics:
         pytest.skip(f"engine '{request.param}' has no dynamics")
+    expect_known_gap(request, engine)
     return engine

@@ -113,18 +113,19 @@ def test_friction_cone(engine: Engine) -> None:
     assert (late - early) / 0.5 == pytest.approx(exact, rel=0.02)
 
 
-@pytest.mark.parametrize("direction", [0.0, np.pi / 8, np.pi / 4])
-def test_sliding_friction_is_the_same_in_all_directions(engine: Engine, direction: float) -> None:
+def test_sliding_friction_is_the_same_in_all_directions(engine: Engine) -> None:
     if not engine.capabilities().contacts:
         pytest.skip("no contacts")
-    simulation = load(engine, scenes.incline(angle=0.0, friction=0.5))
-    simulation.step(100)
-    block = simulation.get_observation("/World/block")
-    velocity = 2.0 * np.array([np.cos(direction), np.sin(direction), 0.0])
-    simulation.set_body_state(block.path, block["position"], block["orientation"], velocity, np.zeros(3))
-    simulation.step(200)
-    speed = np.linalg.norm(simulation.get_observation("/World/block")["linear_velocity"][:2])
-    assert 2.0 - speed == pytest.approx(0.5 * G * 0.2, rel=0.02)
+    losses = []
+    for direction in (0.0, np.pi / 8, np.pi / 4):
+        simulation = load(engine, scenes.incline(angle=0.0, friction=0.5))
+        simulation.step(100)
+        block = simulation.get_observation("/World/block")
+        velocity = 2.0 * np.array([np.cos(direction), np.sin(direction), 0.0])
+        simulation.set_body_state(block.path, block["position"], block["orientation"], velocity, np.zeros(3))
+        simulation.step(200)
+        losses.append(2.0 - np.linalg.norm(simulation.get_observation("/World/block")["linear_velocity"][:2]))
+    assert losses == pytest.approx([0.5 * G * 0.2] * 3, rel=0.02)
 
 
 def test_a_box_comes_to_rest_on_the_ground(engine: Engine) -> None:

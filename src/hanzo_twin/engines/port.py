@@ -361,6 +361,15 @@ class BatchEngine(Engine, Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsGaps(Engine, Protocol):
+    """An engine that does not do all that its capabilities promise, and says so."""
+
+    def known_gaps(self) -> Mapping[str, str]:
+        """Why it fails, by name of the test in the suites for engines; a test of these that passes fails the build."""
+        ...
+
+
 def load_engine(name: str) -> Engine:
     """The engine registered as ``name``.
 

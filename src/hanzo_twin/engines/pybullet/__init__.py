@@ -1,0 +1,35 @@
+"""The PyBullet engine."""
+
+from __future__ import annotations
+
+from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
+from hanzo_twin.engines.pybullet.native_state import ENGINE, VERSION
+from hanzo_twin.engines.pybullet.simulation import SUPPORTED, PybulletSimulation
+from hanzo_twin.scene.model import Scene
+
+__all__ = ["PybulletEngine"]
+
+
+class PybulletEngine:
+    """Articulated rigid bodies with hard contacts; see `world` for what is taken from a scene and how."""
+
+    def capabilities(self) -> EngineCapabilities:
+        return EngineCapabilities(
+            name=ENGINE,
+            version=VERSION,
+            max_step_hz=10_000,
+            parallel_envs=0,
+            exact_restore="bit_exact",
+            deterministic=True,
+            contacts=True,
+            dynamics=True,
+            joint_kinds=("fixed", "revolute", "prismatic"),
+            geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
+            parameters=SUPPORTED,
+            licence="Zlib",
+        )
+
+    def load_scene(self, scene: Scene, config: EngineConfig) -> PybulletSimulation:
+        simulation = PybulletSimulation(scene, config)
+        simulation.start()
+        return simulation

@@ -1,0 +1,42 @@
+"""What is read of an articulation, as the fields of an `Observation`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from hanzo_twin.spatial import FloatArray
+
+_FIELDS = ("positions", "velocities", "efforts")
+
+
+class JointReadings(Mapping[str, FloatArray]):
+    """``positions``, ``velocities`` and ``efforts`` [n], read-only; efforts are computed when they are asked for.
+
+    ``efforts`` is a function of values that nobody writes any more.
+    """
+
+    __slots__ = ("_efforts", "_positions", "_velocities")
+
+    def __init__(self, positions: FloatArray, velocities: FloatArray, efforts: Callable[[], FloatArray]) -> None:
+        positions.setflags(write=False)
+        velocities.setflags(write=False)
+        self._positions = positions
+        self._velocities = velocities
+        self._efforts = efforts
+
+    def __getitem__(self, name: str) -> FloatArray:
+        if name == "positions":
+            return self._positions
+        if name == "velocities":
+            return self._velocities
+        if name == "efforts":
+            efforts = self._efforts()
+            efforts.setflags(write=False)
+            return efforts
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_FIELDS)
+
+    def __len__(self) -> int:
+        return len(_FIELDS)

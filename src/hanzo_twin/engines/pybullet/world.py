@@ -1,0 +1,344 @@
+"""A scene as bodies of one Bullet client.
+
+* A tree of joints is one multibody; a tree that is tied to the world hangs on a base without mass that stands still
+  at the world's origin. A link's frame is the frame of the joint that holds it, on the link's side.
+* Each colliding shape but a body's first one is a link of its own, without mass and welded to its body, so that
+  materials and filtered pairs are those of shapes.
+* Bodies of one tree, or of one articulation, do not collide with each other.
+* Bullet multiplies the friction coefficients, and the restitutions, of two shapes that touch. Each is given the root
+  of its own (the dynamic friction), so that equal materials give what they say, and different ones the geometric mean.
+  A bounce comes out too fast by up to a tenth of the speed, which depends on how deep the step lets the bodies in;
+  below 0.2 m/s there is none.
+* Nothing is damped, no motor runs and nothing sleeps unless the scene says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+import pybullet
+
+from hanzo_twin.engines.port import EngineConfig
+from hanzo_twin.engines.pybullet.constraints import add_loop, add_mimic
+from hanzo_twin.engines.pybullet.geometry import add_collision_shape, bullet_quaternion
+from hanzo_twin.errors import SimulationError
+from hanzo_twin.scene.model import Body, Joint, Material, Scene, Shape
+from hanzo_twin.spatial import Pose
+
+_DEFAULT_MATERIAL = Material(path="")
+# Bullet clamps the velocities of a multibody to 100, and takes a limit beyond this for none.
+_NO_LIMIT = 1e30
+_NO_END = 1e10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a body or shape is found: Bullet's body and link (−1 the base)."""
+
+    uid: int
+    link: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TreePlan:
+    """A multibody with joints: their paths in Bullet's order, their links, and whether its base floats."""
+
+    uid: int
+    floating: bool
+    joints: tuple[str, ...]
+    links: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class World:
+    """What `build_world` made.
+
+    Args:
+        bodies: by path; ``inertial_frames`` the pose of each body's principal frame in the body.
+        roots: paths of the bodies that no joint holds.
+        trees: multibodies with joints.
+        materials: by material path, links of the shapes made of it.
+    """
+
+    client: int
+    bodies: Mapping[str, Place]
+    inertial_frames: Mapping[str, Pose]
+    roots: tuple[str, ...]
+    trees: tuple[TreePlan, ...]
+    materials: Mapping[str, tuple[Place, ...]]
+
+
+@dataclass(kw_only=True)
+class _Link:
+    """One link of a multibody before it is made; ``parent`` is 1-based, 0 the base, as Bullet counts."""
+
+    parent: int
+    pose: Pose
+    kind: int = pybullet.JOINT_FIXED
+    axis: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    body: Body | None = None
+    frame: Pose = field(default_factory=Pose.identity)
+    shape: Shape | None = None
+    shape_pose: Pose = field(default_factory=Pose.identity)
+
+
+def build_world(scene: Scene, config: EngineConfig) -> World:
+    """A new client with everything of ``scene`` at its starting poses; velocities and joint positions are zero.
+
+    Raises:
+        UnsupportedError: something that Bullet cannot honour; names the prim.
+        SimulationError: Bullet has no client left.
+    """
+    client = pybullet.connect(pybullet.DIRECT)
+    if client < 0:
+        raise SimulationError(
+            "Engine 'pybullet' has no client left.", hint="Close simulations that are not used any more."
+        )
+    try:
+        return _Builder(scene, client).build(config)
+    except BaseException:
+        pybullet.disconnect(client)
+        raise
+
+
+class _Builder:
+    def __init__(self, scene: Scene, client: int) -> None:
+        self._scene = scene
+        self._client = client
+        self._bodies: dict[str, Place] = {}
+        self._inertial: dict[str, Pose] = {}
+        self._frames: dict[str, Pose] = {}
+        self._shapes: dict[str, Place] = {}
+        self._materials: dict[str, list[Place]] = {path: [] for path in scene.materials}
+        self._trees: list[TreePlan] = []
+        self._roots: list[str] = []
+
+    def build(self, config: EngineConfig) -> World:
+        pybullet.setTimeStep(config.step_seconds / config.substeps, physicsClientId=self._client)
+        options = {} if config.solver_iterations is None else {"numSolverIterations": config.solver_iterations}
+        pybullet.setPhysicsEngineParameter(
+            deterministicOverlappingPairs=1, enableConeFriction=1, physicsClientId=self._client, **options
+        )
+        for shape in self._scene.static_shapes.values():
+            if shape.collides:
+                self._add_static(shape)
+        for tree in self._groups():
+            self._add_tree(tree)
+        self._filter_pairs()
+        self._constrain()
+        return World(
+            client=self._client,
+            bodies=self._bodies,
+            inertial_frames=self._inertial,
+            roots=tuple(self._roots),
+            trees=tuple(self._trees),
+            materials={path: tuple(places) for path, places in self._materials.items()},
+        )
+
+    def _groups(self) -> Iterable[list[str]]:
+        """Paths of the bodies of each tree, parents before children."""
+        top: dict[str, str] = {}
+        groups: dict[str, list[str]] = {}
+        for path in self._scene.bodies:
+            joint = self._scene.child_joint.get(path)
+            top[path] = top[joint.parent] if joint is not None and joint.parent else path
+            groups.setdefault(top[path], []).append(path)
+        return groups.values()
+
+    def _add_static(self, shape: Shape) -> None:
+        index = add_collision_shape(self._client, shape, Pose.identity(), static=True)
+        uid = pybullet.createMultiBody(
+            baseMass=0.0,
+            baseCollisionShapeIndex=index,
+            basePosition=shape.pose.position.tolist(),
+            baseOrientation=bullet_quaternion(shape.pose.orientation),
+            physicsClientId=self._client,
+        )
+        self._finish_shape(shape, Place(uid=uid, link=-1))
+
+    def _add_tree(self, paths: list[str]) -> None:
+        root = self._scene.bodies[paths[0]]
+        held = root.path in self._scene.child_joint
+        links: list[_Link] = []
+        number: dict[str, int] = {"": 0}
+        base_shapes: list[Shape] = []
+        if not held:
+            number[root.path] = 0
+            self._frames[root.path] = Pose.identity()
+            base_shapes = [shape for shape in root.shapes if shape.collides]
+        for path in paths if held else paths[1:]:
+            self._add_body_link(links, number, self._scene.bodies[path])
+        first = base_shapes[0] if base_shapes else None
+        for shape in base_shapes[1:]:
+            links.append(_Link(parent=0, pose=Pose.identity(), shape=shape, shape_pose=shape.pose))
+        uid = self._create(root if not held else None, first, links)
+        self._finish_links(uid, root if not held else None, first, links)
+
+    def _add_body_link(self, links: list[_Link], number: dict[str, int], body: Body) -> None:
+        joint = self._scene.child_joint[body.path]
+        frame = joint.pose_child_joint
+        parent_frame = self._frames[joint.parent] if joint.parent else Pose.identity()
+        self._frames[body.path] = frame
+        into_link = frame.inverse()
+        shapes = [shape for shape in body.shapes if shape.collides]
+        links.append(
+            _Link(
+                parent=number[joint.parent],
+                pose=parent_frame.inverse() @ joint.pose_parent_joint,
+                kind=_KINDS[joint.kind],
+                axis=joint.axis,
+                body=body,
+                frame=into_link @ Pose.of(body.center_of_mass, body.principal_axes),
+                shape=shapes[0] if shapes else None,
+                shape_pose=into_link @ shapes[0].pose if shapes else Pose.identity(),
+            )
+        )
+        number[body.path] = len(links)
+        for shape in shapes[1:]:
+            pose = into_link @ shape.pose
+            links.append(_Link(parent=number[body.path], pose=Pose.identity(), shape=shape, shape_pose=pose))
+
+    def _create(self, root: Body | None, first: Shape | None, links: list[_Link]) -> int:
+        inertial = Pose.of(root.center_of_mass, root.principal_axes) if root else Pose.identity()
+        start = root.pose_world_body if root else Pose.identity()
+        shapes = [
+            add_collision_shape(self._client, link.shape, link.shape_pose) if link.shape else -1 for link in links
+        ]
+        uid = pybullet.createMultiBody(
+            baseMass=root.mass if root and not root.kinematic else 0.0,
+            baseCollisionShapeIndex=add_collision_shape(self._client, first, first.pose) if first else -1,
+            basePosition=start.position.tolist(),
+            baseOrientation=bullet_quaternion(start.orientation),
+            baseInertialFramePosition=inertial.position.tolist(),
+            baseInertialFrameOrientation=bullet_quaternion(inertial.orientation),
+            linkMasses=[link.body.mass if link.body else 0.0 for link in links],
+            linkCollisionShapeIndices=shapes,
+            linkVisualShapeIndices=[-1] * len(links),
+            linkPositions=[link.pose.position.tolist() for link in links],
+            linkOrientations=[bullet_quaternion(link.pose.orientation) for link in links],
+            linkInertialFramePositions=[link.frame.position.tolist() for link in links],
+            linkInertialFrameOrientations=[bullet_quaternion(link.frame.orientation) for link in links],
+            linkParentIndices=[link.parent for link in links],
+            linkJointTypes=[link.kind for link in links],
+            linkJointAxis=[list(link.axis) for link in links],
+            physicsClientId=self._client,
+        )
+        return int(uid)
+
+    def _finish_links(self, uid: int, root: Body | None, first: Shape | None, links: list[_Link]) -> None:
+        self._undamp(uid, -1)
+        if root is not None:
+            self._roots.append(root.path)
+            self._finish_body(root, Place(uid=uid, link=-1))
+            if first is not None:
+                self._finish_shape(first, Place(uid=uid, link=-1))
+        moving: list[tuple[str, int]] = []
+        for index, link in enumerate(links):
+            place = Place(uid=uid, link=index)
+            self._undamp(uid, index)
+            if link.body is not None:
+                self._finish_body(link.body, place)
+                joint = self._scene.child_joint[link.body.path]
+                if link.kind != pybullet.JOINT_FIXED:
+                    moving.append((joint.path, index))
+                    self._limit(joint, place)
+            if link.shape is not None:
+                self._finish_shape(link.shape, place)
+        if moving:
+            indices = [index for _, index in moving]
+            pybullet.setJointMotorControlArray(
+                uid, indices, pybullet.VELOCITY_CONTROL, forces=[0.0] * len(indices), physicsClientId=self._client
+            )
+            floating = root is not None and not root.kinematic
+            names = tuple(path for path, _ in moving)
+            self._trees.append(TreePlan(uid=uid, floating=floating, joints=names, links=tuple(indices)))
+
+    def _undamp(self, uid: int, link: int) -> None:
+        pybullet.changeDynamics(
+            uid,
+            link,
+            linearDamping=0.0,
+            angularDamping=0.0,
+            jointDamping=0.0,
+            maxJointVelocity=_NO_LIMIT,
+            physicsClientId=self._client,
+        )
+
+    def _finish_body(self, body: Body, place: Place) -> None:
+        self._bodies[body.path] = place
+        self._inertial[body.path] = Pose.of(body.center_of_mass, body.principal_axes)
+        if not body.kinematic:
+            pybullet.changeDynamics(
+                place.uid,
+                place.link,
+                mass=body.mass,
+                localInertiaDiagonal=list(body.diagonal_inertia),
+                physicsClientId=self._client,
+            )
+
+    def _limit(self, joint: Joint, place: Place) -> None:
+        if np.isfinite(joint.lower) or np.isfinite(joint.upper):
+            pybullet.changeDynamics(
+                place.uid,
+                place.link,
+                jointLowerLimit=max(joint.lower, -_NO_END),
+                jointUpperLimit=min(joint.upper, _NO_END),
+                physicsClientId=self._client,
+            )
+
+    def _finish_shape(self, shape: Shape, place: Place) -> None:
+        material = self._scene.materials.get(shape.material, _DEFAULT_MATERIAL)
+        self._shapes[shape.path] = place
+        if shape.material in self._materials:
+            self._materials[shape.material].append(place)
+        # Contacts that are yet to come, which Bullet otherwise slows down for, would swallow the bounce.
+        bouncy = {"contactProcessingThreshold": 0.0} if material.restitution > 0.0 else {}
+        pybullet.changeDynamics(
+            place.uid,
+            place.link,
+            lateralFriction=math.sqrt(material.dynamic_friction),
+            restitution=math.sqrt(material.restitution),
+            physicsClientId=self._client,
+            **bouncy,
+        )
+
+    def _constrain(self) -> None:
+        holders = {path: ((place.uid, place.link), self._inertial[path]) for path, place in self._bodies.items()}
+        for joint in self._scene.joints.values():
+            if joint.closes_loop:
+                add_loop(self._client, joint, holders)
+            elif joint.mimic is not None:
+                leader = self._scene.joints[joint.mimic.joint]
+                add_mimic(self._client, joint, holders[joint.child][0], holders[leader.child][0])
+
+    def _filter_pairs(self) -> None:
+        for first, second in self._scene.filtered_pairs:
+            self._filter(self._colliders(first), self._colliders(second))
+        for articulation in self._scene.articulations.values():
+            for one, other in combinations(articulation.bodies, 2):
+                if self._bodies[one].uid != self._bodies[other].uid:
+                    self._filter(self._colliders(one), self._colliders(other))
+
+    def _colliders(self, path: str) -> list[Place]:
+        if path in self._scene.bodies:
+            shapes = self._scene.bodies[path].shapes
+            return [self._shapes[shape.path] for shape in shapes if shape.path in self._shapes]
+        return [self._shapes[path]] if path in self._shapes else []
+
+    def _filter(self, ones: list[Place], others: list[Place]) -> None:
+        for one in ones:
+            for other in others:
+                pybullet.setCollisionFilterPair(
+                    one.uid, other.uid, one.link, other.link, 0, physicsClientId=self._client
+                )
+
+
+_KINDS = {
+    "fixed": pybullet.JOINT_FIXED,
+    "revolute": pybullet.JOINT_REVOLUTE,
+    "prismatic": pybullet.JOINT_PRISMATIC,
+}
