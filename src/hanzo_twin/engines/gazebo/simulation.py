@@ -14,12 +14,12 @@ from hanzo_twin.engines.gazebo.couplings import Couplings
 from hanzo_twin.engines.gazebo.loops import close_loops
 from hanzo_twin.engines.gazebo.native_state import ENGINE, VERSION
 from hanzo_twin.engines.gazebo.placement import body_state, place_root
-from hanzo_twin.engines.gazebo.readings import JointReadings
 from hanzo_twin.engines.gazebo.refusals import check_supported
 from hanzo_twin.engines.gazebo.tree import Tree
 from hanzo_twin.engines.gazebo.world import World, build_world, write_inertia
 from hanzo_twin.engines.parameters import ParameterValues, gravity_addresses
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
+from hanzo_twin.engines.readings import JointReadings
 from hanzo_twin.engines.restore import check_neutral, check_parameters
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.engines.vectors import checked_array, checked_quaternion

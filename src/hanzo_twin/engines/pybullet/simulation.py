@@ -16,10 +16,10 @@ from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
 from hanzo_twin.engines.pybullet import native_state
 from hanzo_twin.engines.pybullet.native_state import ENGINE, VERSION
 from hanzo_twin.engines.pybullet.placement import body_state, place_root
-from hanzo_twin.engines.pybullet.readings import JointReadings
 from hanzo_twin.engines.pybullet.refusals import check_supported
 from hanzo_twin.engines.pybullet.tree import Tree
 from hanzo_twin.engines.pybullet.world import World, build_world
+from hanzo_twin.engines.readings import JointReadings
 from hanzo_twin.engines.restore import check_neutral, check_parameters
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.engines.vectors import checked_array, checked_quaternion
