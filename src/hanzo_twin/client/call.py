@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -16,6 +16,7 @@ from hanzo_twin.client.upload import opened_for_upload
 from hanzo_twin.errors import HanzoTwinError, InvalidInputError, UnavailableError
 from hanzo_twin.service.problems import MEDIA_TYPE, from_problem
 
+P = ParamSpec("P")
 T = TypeVar("T")
 DEFAULT_URL = "http://127.0.0.1:8082"
 DEFAULT_TIMEOUT_S = 30.0
@@ -58,6 +59,19 @@ class Call(Generic[T]):
             yield {**given, "content": self.content}
         else:
             yield {**given, "json": self.json}
+
+
+def arrange(operation: Callable[P, Call[T]], *args: P.args, **kwargs: P.kwargs) -> Call[T]:
+    """The call that ``operation`` makes of its arguments.
+
+    Raises:
+        InvalidInputError: the server would refuse them; each argument and what is wrong with it.
+    """
+    try:
+        return operation(*args, **kwargs)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors())
+        raise InvalidInputError(f"This cannot be asked for: {wrong}.") from error
 
 
 def segment(text: object) -> str:

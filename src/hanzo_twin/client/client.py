@@ -12,7 +12,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 import httpx
 
 from hanzo_twin.client import operations
-from hanzo_twin.client.call import DEFAULT_URL, Call, check, segment, transport_error
+from hanzo_twin.client.call import DEFAULT_URL, Call, arrange, check, segment, transport_error
 from hanzo_twin.client.stream import EventParser, PartialFile
 from hanzo_twin.service.views import EventView
 
@@ -26,7 +26,7 @@ _ENDLESS = httpx.Timeout(30.0, read=None)
 def _sync(operation: Callable[P, Call[T]]) -> Callable[Concatenate[Client, P], T]:
     @wraps(operation)
     def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.send(operation(*args, **kwargs))
+        return self.send(arrange(operation, *args, **kwargs))
 
     return method
 
@@ -34,7 +34,7 @@ def _sync(operation: Callable[P, Call[T]]) -> Callable[Concatenate[Client, P], T
 def _async(operation: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncClient, P], Awaitable[T]]:
     @wraps(operation)
     async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self.send(operation(*args, **kwargs))
+        return await self.send(arrange(operation, *args, **kwargs))
 
     return method
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -110,6 +111,7 @@ def _engine(url: str, pool_size: int) -> AsyncEngine:
     )
 
 
+_TAKEN = re.compile(r"\(organization, name\)=\((?P<organization>[^,]*), (?P<name>[^)]*)\) already exists")
 _URL_HINT = "It has the form postgresql://user:password@host:port/name."
 
 
@@ -125,6 +127,12 @@ def translate(error: Exception, place: str) -> HanzoTwinError:
     reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     if isinstance(error, IntegrityError):
         detail = getattr(getattr(error.orig, "diag", None), "message_detail", None) or reason
+        taken = _TAKEN.search(detail)
+        if taken is not None:
+            return ConflictError(
+                f"The name '{taken['name']}' is taken in organization '{taken['organization']}'.",
+                hint="Choose another name, or delete what has it.",
+            )
         return ConflictError(f"The database refuses this: {detail}")
     if isinstance(error, DataError | UnicodeError):
         return InvalidInputError(f"The database cannot hold this value: {reason}.")

@@ -67,6 +67,8 @@ class LiveTwin:
         self.table = table
         self._recorder = None if history is None else Recorder(history, table, clock, self.event_log)
         window = sync.recalibration.window_seconds or sync.drift_detection.window_seconds
+        for address in sync.recalibration.parameters or ():
+            twin.get_parameter(address)
         gain = {"overwrite": 1.0, "none": 0.0}.get(str(sync.assimilation))
         self.synchronizer = Synchronizer(
             twin,

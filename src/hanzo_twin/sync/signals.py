@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hanzo_twin.definition.target import Target
+from hanzo_twin.definition.target import UNITS, Target
 from hanzo_twin.errors import AddressError
 from hanzo_twin.scene.addresses import COMPONENTS, Address, Quantity, describe
 from hanzo_twin.scene.model import Scene
@@ -71,6 +71,12 @@ class SignalTable:
             raise AddressError(
                 f"'{address}' is a command; it is not predicted, so it cannot be a measurement.",
                 hint="Map it with role: input.",
+            )
+        if quantity.unit and target.si_unit not in (None, quantity.unit):
+            allowed = ", ".join(name for name, (si, _) in UNITS.items() if si == quantity.unit)
+            raise AddressError(
+                f"'{address}' is measured in {quantity.unit}, and '{target.unit}' is no unit of that.",
+                hint=f"Allowed: {allowed or quantity.unit}.",
             )
         unit = quantity.unit or target.si_unit or ""
         self._columns[address, target.role] = len(self.signals)

@@ -20,6 +20,7 @@ from hanzo_twin.sync.drift import DriftEvent, DriftMonitor
 from hanzo_twin.sync.signals import SignalTable
 from hanzo_twin.sync.window import ReadingWindow
 from hanzo_twin.twin.probe import Probe
+from hanzo_twin.twin.recording import TIME_RESOLUTION_S
 from hanzo_twin.twin.state_writer import StateWriter
 from hanzo_twin.twin.twin import Trace, Twin
 
@@ -87,6 +88,7 @@ class Synchronizer:
         self._free.inputs = twin.inputs
         self._anchor = twin.time
         self._good = twin.simulation.get_state()
+        self._missed_input = False
         self.started = False
 
     def accept(self, readings: Readings) -> None:
@@ -98,8 +100,9 @@ class Synchronizer:
             time = readings.times[index]
             if column in inputs:
                 if aligner.is_new(column, time):
-                    if time <= reached:
+                    if time < reached - TIME_RESOLUTION_S:
                         aligner.late += 1
+                        self._missed_input = True
                     self.twin.set_input(self.table.signals[column].address, readings.values[index], time=time)
                     taken.append(index)
             else:
@@ -134,7 +137,9 @@ class Synchronizer:
         free = self._free.advance_to(time, probe=probe) if self.gain > 0 else trace
         predictions = self._predict(due, measured, free)
         innovations = due.values - predictions
-        interrupted = self._note_intervals(due)
+        # An input that comes too late was missing from the free run, so what it predicted says nothing.
+        interrupted = self._note_intervals(due) or self._missed_input
+        self._missed_input = False
         innovations[self._last_seen[due.columns] == -np.inf] = np.nan
         if interrupted:
             innovations[:] = np.nan

@@ -47,3 +47,11 @@ def test_the_unit_is_the_scenes_or_the_mappings() -> None:
         table.resolve(item)
     assert [signal.unit for signal in table.signals] == ["rad", "degC"]
     assert table.signals[1].quantity.kind == "reading"
+
+
+def test_a_unit_of_something_else_is_refused() -> None:
+    scene = pendulum()
+    joint = next(path for art in scene.articulations.values() for path in art.joints)
+    with pytest.raises(AddressError, match="is measured in rad/s, and 'kg' is no unit of that") as refused:
+        SignalTable(scene).resolve(Target.model_validate({"to": f"{joint}.velocity", "unit": "kg"}))
+    assert refused.value.hint == "Allowed: rad/s, deg/s, rpm."

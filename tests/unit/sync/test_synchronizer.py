@@ -176,3 +176,14 @@ def test_what_keeps_exceeding_its_threshold_is_seen_again_after_each_reset() -> 
             rig.sync.reset_to_measurements()
             resets += 1
     assert 2 <= resets <= 6
+
+
+def test_an_input_that_comes_too_late_makes_no_drift() -> None:
+    rig = Rig()
+    rig.run(1.0)
+    late = Readings(columns=[rig.columns[2]], values=[30.0], times=[rig.sync.twin.time - 0.0534], received=[0.0])
+    rig.sync.accept(late)
+    result = rig.run(1 / RATE)[0]
+    assert rig.sync.aligner.late == 1
+    assert len(result.readings) > 0
+    assert np.isnan(result.innovations).all()
