@@ -53,7 +53,7 @@ def calibrate(
 
 def _show(result: CalibrationResult) -> None:
     table(
-        ("PARAMETER", "BEFORE", "ESTIMATE", "INTERVAL", ""),
+        ("PARAMETER", "BEFORE", "ESTIMATE", "95 % INTERVAL", ""),
         ((address, each.initial, *_estimate(each)) for address, each in result.parameters.items()),
         empty="",
     )
@@ -78,6 +78,7 @@ def _show(result: CalibrationResult) -> None:
     )
     verdict = "accepted" if result.accepted else "not accepted"
     fields([("Verdict", f"{verdict}: {result.reason}"), ("Took", number(result.seconds, "s", 3))])
+    note("The intervals hold for a machine of the model's form; what the model leaves out is part of the estimates.")
     for warning in result.warnings:
         note(f"Note: {warning}")
 

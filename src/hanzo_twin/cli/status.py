@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -58,6 +59,22 @@ def _watch(client: Client, twin: str, interval: float, json: bool) -> None:
             time.sleep(interval)
 
 
+def _recalibration(found: Mapping[str, Any]) -> str:
+    """The latest fit in a line; empty where there was none."""
+    last = found.get("last")
+    if found.get("running"):
+        return "a fit is under way"
+    if not last:
+        return ""
+    outcome = "accepted" if last.get("accepted") else "nothing changed"
+    fitted = ", ".join(
+        f"{address} {each['initial']:.4g} → {each['estimate']:.4g}"
+        for address, each in (last.get("parameters") or {}).items()
+        if each["identifiable"]
+    )
+    return f"{outcome}: {last.get('reason', '')} {fitted}".strip()
+
+
 def _render(view: TwinView, sync: SyncStatusView) -> RenderableType:
     from rich.console import Group
     from rich.table import Table
@@ -82,6 +99,7 @@ def _render(view: TwinView, sync: SyncStatusView) -> RenderableType:
             ("Tick", f"p50 {number(sync.tick_ms.p50, 'ms')}, p99 {number(sync.tick_ms.p99, 'ms')}"),
             ("Reading", f"p50 {number(sync.reading_ms.p50, 'ms')}, p99 {number(sync.reading_ms.p99, 'ms')}"),
             ("Readings", ", ".join(f"{count} {name}" for name, count in sync.readings.items() if count)),
+            ("Recalibration", _recalibration(sync.recalibration)),
         ]
     for name, value in rows:
         if value:
