@@ -108,9 +108,8 @@ def _render(view: TwinView, sync: SyncStatusView) -> RenderableType:
     if sync.links:
         links = Table("LINK", "STATE", "MESSAGES", "DROPPED", "RECONNECTS", "LAST ERROR", box=None, pad_edge=False)
         for link in sync.links:
-            links.add_row(
-                link.name, link.state, str(link.messages), str(link.dropped), str(link.reconnects), link.last_error
-            )
+            trouble = "" if link.state == "connected" else link.last_error
+            links.add_row(link.name, link.state, str(link.messages), str(link.dropped), str(link.reconnects), trouble)
         parts += ["", links]
     if sync.drift:
         drift = Table("ATTRIBUTE", "ERROR (RMS)", "THRESHOLD", "", box=None, pad_edge=False)

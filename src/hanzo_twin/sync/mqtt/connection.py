@@ -107,7 +107,6 @@ class BrokerLink:
         """The connection is ready for use."""
         self.reconnects += self.state == "reconnecting"
         self.state = "connected"
-        self.last_error = ""
         self._established_at = self._clock.monotonic()
 
     async def _connect_and_serve(self) -> float:
