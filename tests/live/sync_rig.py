@@ -75,8 +75,29 @@ class Machine:
         self.confirmed: list[float] = []
         self.clock_offset = 0.0
         self.silent = False
+        self._task: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
+    async def __aenter__(self) -> Machine:
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def sent(self, count: int) -> None:
+        """Wait until the broker has taken so many more."""
+        assert self._task is not None
+        before = len(self.confirmed)
+        async with asyncio.timeout(30):
+            while len(self.confirmed) < before + count:
+                await asyncio.wait({self._task}, timeout=0.01)
+                if self._task.done():
+                    self._task.result()
+
+    async def _run(self) -> None:
         """Publish until cancelled; while the broker is away nobody hears it."""
         parts = urlsplit(self._url)
         while True:
@@ -212,16 +233,3 @@ async def rig_of(folder: Path, broker: LocalBroker, twin: dict[str, Any]) -> Asy
         await end_all(made.launcher)
         if hasattr(made, "client"):
             await made.client.close()
-
-
-@asynccontextmanager
-async def machine(url: str, **options: Any) -> AsyncIterator[Machine]:
-    """The machine, running."""
-    made = Machine(url, **options)
-    task = asyncio.create_task(made.run())
-    try:
-        yield made
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

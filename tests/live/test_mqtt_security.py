@@ -63,7 +63,9 @@ async def test_a_client_certificate_of_another_authority_is_refused(
         key_file=str(stranger.client_key_file),
     )
     async with running(source_config(broker.url, tls=tls)) as source:
-        assert f"The broker {broker.url} refused our client certificate: " in await source.trouble()
+        trouble = await source.trouble()
+        assert trouble.startswith(f"The broker {broker.url} ")
+        assert "refused our client certificate" in trouble
 
 
 async def test_a_broker_that_cannot_be_trusted_gets_nothing_from_us(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from pathlib import Path
@@ -10,18 +9,11 @@ from typing import Any
 
 import pytest
 from tests.live.conftest import MakeBroker
-from tests.live.sync_rig import EFFORT, MAPPING, POSITION, Machine, Rig, machine, rig
+from tests.live.sync_rig import EFFORT, MAPPING, POSITION, Machine, Rig, rig
 
 from hanzo_twin.stores.history.batch import Kind
 
 pytestmark = pytest.mark.live
-
-
-async def sent(device: Machine, count: int) -> None:
-    """Wait until the machine has published so many more."""
-    before = len(device.confirmed)
-    while len(device.confirmed) < before + count:  # noqa: ASYNC110  the machine has no event
-        await asyncio.sleep(0.01)
 
 
 def at(stamp: float, position: float = 0.0) -> dict[str, Any]:
@@ -31,15 +23,15 @@ def at(stamp: float, position: float = 0.0) -> dict[str, Any]:
 @pytest.mark.parametrize("seconds", [3600.0, -3600.0])
 async def test_the_devices_clock_is_set(tmp_path: Path, make_mosquitto: MakeBroker, seconds: float) -> None:
     broker = make_mosquitto()
-    async with rig(tmp_path, broker) as twin, machine(broker.url) as device:
+    async with rig(tmp_path, broker) as twin, Machine(broker.url) as device:
         await twin.synchronized()
-        await sent(device, 50)
+        await device.sent(50)
         before = await twin.sync()
         device.clock_offset = seconds
         jumped = await twin.event("clock-jumped")
         assert jumped.detail["seconds"] == pytest.approx(seconds, abs=1.0)
         assert "the twin goes on from its present state" in jumped.message
-        await sent(device, 50)
+        await device.sent(50)
         after = await twin.synchronized()
         assert after["clock_jumps"] == 1
         assert after["device_time"] - before["device_time"] == pytest.approx(seconds, abs=20.0)
@@ -51,14 +43,14 @@ async def test_the_devices_clock_is_set(tmp_path: Path, make_mosquitto: MakeBrok
 
 async def test_single_absurd_stamps_do_not_move_the_twin(tmp_path: Path, make_mosquitto: MakeBroker) -> None:
     broker = make_mosquitto()
-    async with rig(tmp_path, broker) as twin, machine(broker.url) as device:
+    async with rig(tmp_path, broker) as twin, Machine(broker.url) as device:
         await twin.synchronized()
-        await sent(device, 60)
+        await device.sent(60)
         before = await twin.sync()
         absurd = [round(time.time() + 3600.0, 6), 7.9e9, round(time.time() - 1e6, 6), -7.9e9]
         for stamp in absurd:
             await twin.publish([at(stamp, position=3.0)])
-            await sent(device, 30)
+            await device.sent(30)
         after = await twin.sync()
         assert after["clock_jumps"] == 0
         assert after["readings"]["ahead"] == 2 * 3
@@ -98,9 +90,9 @@ async def test_duplicates_and_readings_out_of_order_are_used_once_and_in_order(
 async def test_a_source_that_falls_silent_and_comes_back(tmp_path: Path, make_mosquitto: MakeBroker) -> None:
     broker = make_mosquitto()
     checked = {"window_seconds": 5.0, "threshold": {"position_rad": 0.05, "velocity_radps": 0.5}, "response": "alert"}
-    async with rig(tmp_path, broker, drift_detection=checked) as twin, machine(broker.url) as device:
+    async with rig(tmp_path, broker, drift_detection=checked) as twin, Machine(broker.url) as device:
         await twin.synchronized()
-        await sent(device, 100)
+        await device.sent(100)
         device.silent = True
         status = await twin.until_sync("degraded", lambda s: s["health"] == "degraded")
         assert "has been silent for" in status["trouble"][0]
@@ -111,7 +103,7 @@ async def test_a_source_that_falls_silent_and_comes_back(tmp_path: Path, make_mo
         device.silent = False
         heard = await twin.event("source-heard")
         assert 4.5 < float(heard.message.rpartition(" was silent for ")[2].removesuffix(" s.")) < 15.0
-        await sent(device, 100)
+        await device.sent(100)
         assert (await twin.synchronized())["trouble"] == []
         assert "drift-began" not in await twin.kinds()
         await twin.until_stored(list(device.confirmed))
@@ -122,11 +114,11 @@ async def test_a_slow_sensor_beside_fast_ones(tmp_path: Path, make_mosquitto: Ma
     fields = {"type": "mqtt", "broker": broker.url, "topic": "pendulum/#"}
     fast = {key: value for key, value in MAPPING.items() if value != POSITION}
     sources = [{**fields, "mapping": {**fast, "pendulum/slow": POSITION}}]
-    async with rig(tmp_path, broker, sources=sources) as twin, machine(broker.url) as device:
+    async with rig(tmp_path, broker, sources=sources) as twin, Machine(broker.url) as device:
         await twin.synchronized()
         slow = []
         for _ in range(4):
-            await sent(device, 50)
+            await device.sent(50)
             slow.append(round(time.time(), 6))
             await twin.publish([json.dumps({"value": 0.25, "timestamp": slow[-1]}).encode()], topic="pendulum/slow")
         await twin.until_sync("used", lambda s: s["device_time"] > slow[-1])
@@ -140,9 +132,9 @@ async def test_a_slow_sensor_beside_fast_ones(tmp_path: Path, make_mosquitto: Ma
 
 async def test_inputs_are_kept_as_commands(tmp_path: Path, make_mosquitto: MakeBroker) -> None:
     broker = make_mosquitto()
-    async with rig(tmp_path, broker) as twin, machine(broker.url) as device:
+    async with rig(tmp_path, broker) as twin, Machine(broker.url) as device:
         await twin.synchronized()
-        await sent(device, 30)
+        await device.sent(30)
         await twin.until_stored(list(device.confirmed))
     assert commands(twin) >= 30
 

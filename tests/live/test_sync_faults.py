@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import resource
 from pathlib import Path
 
 import pytest
 from tests.live.conftest import MakeBroker
-from tests.live.sync_rig import Rig, machine, rig
+from tests.live.sync_rig import Machine, Rig, rig
 
 from hanzo_twin.stores.history.batch import Kind
 
@@ -29,7 +28,7 @@ async def ticks_on(twin: Rig, count: int = 10) -> None:
 
 async def test_the_broker_is_killed_and_comes_back(tmp_path: Path, make_mosquitto: MakeBroker) -> None:
     broker = make_mosquitto(durable=True)
-    async with rig(tmp_path, broker) as twin, machine(broker.url) as device:
+    async with rig(tmp_path, broker) as twin, Machine(broker.url) as device:
         await twin.synchronized()
         await twin.until_sync("readings", lambda s: s["readings"]["received"] > 100)
         broker.kill()
@@ -56,7 +55,7 @@ async def test_the_runtime_is_killed_and_goes_on_from_its_checkpoint(
     tmp_path: Path, make_mosquitto: MakeBroker
 ) -> None:
     broker = make_mosquitto()
-    async with rig(tmp_path, broker) as twin, machine(broker.url, rate_hz=100.0) as device:
+    async with rig(tmp_path, broker) as twin, Machine(broker.url, rate_hz=100.0) as device:
         await twin.synchronized()
         await twin.client.set_parameter("/World/pendulum/hinge.damping", 0.03)
         kept = await twin.client.checkpoint()
@@ -82,12 +81,10 @@ async def test_a_stopped_runtime_leaves_what_it_did_not_store_to_the_next(
     tmp_path: Path, make_mosquitto: MakeBroker
 ) -> None:
     broker = make_mosquitto()
-    async with rig(tmp_path, broker) as twin, machine(broker.url) as device:
+    async with rig(tmp_path, broker) as twin, Machine(broker.url) as device:
         await twin.synchronized()
         await twin.stop()
-        away = len(device.confirmed)
-        while len(device.confirmed) < away + 50:  # noqa: ASYNC110  the machine has no event
-            await asyncio.sleep(0.02)
+        await device.sent(50)
         await twin.launch()
         await twin.synchronized()
         await twin.until_stored(list(device.confirmed))
@@ -101,7 +98,7 @@ def allow_files_of(twin: Rig, size: int) -> None:
 
 async def test_the_disk_is_full_for_a_while(tmp_path: Path, make_mosquitto: MakeBroker) -> None:
     broker = make_mosquitto()
-    async with rig(tmp_path, broker) as twin, machine(broker.url) as device:
+    async with rig(tmp_path, broker) as twin, Machine(broker.url) as device:
         await twin.synchronized()
         allow_files_of(twin, 1)
         status = await twin.until_sync("degraded", lambda s: s["health"] == "degraded")
@@ -128,13 +125,11 @@ async def test_the_disk_is_full_for_a_while(tmp_path: Path, make_mosquitto: Make
 
 async def test_the_runtime_is_killed_while_the_disk_is_full(tmp_path: Path, make_mosquitto: MakeBroker) -> None:
     broker = make_mosquitto()
-    async with rig(tmp_path, broker) as twin, machine(broker.url) as device:
+    async with rig(tmp_path, broker) as twin, Machine(broker.url) as device:
         await twin.synchronized()
         allow_files_of(twin, 1)
         await twin.event("history-unavailable")
-        full = len(device.confirmed)
-        while len(device.confirmed) < full + 25:  # noqa: ASYNC110  the machine has no event
-            await asyncio.sleep(0.02)
+        await device.sent(25)
         await twin.kill()
         await twin.launch()
         await twin.synchronized()

@@ -45,6 +45,10 @@ async def test_drift_within_three_seconds_then_recalibrated_then_below_the_thres
     async with rig_of(tmp_path, broker, twin_definition) as twin:
         await twin.until_sync("connected", lambda s: s["links"][0]["state"] == "connected")
         count = await send(broker.url, "swingup_ddp.csv", "swingup_ddp.csv")
+        if "recalibrated" not in await twin.kinds():  # a busy machine takes longer for the fit
+            count += await send(broker.url, "swingup_ddp.csv")
+        await twin.event("recalibrated")
+        count += await send(broker.url, "swingup_ddp.csv")
         status = await twin.until_sync("all of them", lambda s: s["readings"]["received"] == 3 * count)
         events = {event.kind: event for event in reversed(await twin.events())}
         count += await send(broker.url, "swingup_dircol.csv")
@@ -53,7 +57,7 @@ async def test_drift_within_three_seconds_then_recalibrated_then_below_the_thres
     assert events["drift-began"].detail["address"] == POSITION
     assert events["recalibrated"].time > events["recalibration-started"].time
     position = drift_of_position(status)
-    assert position["rms"] < position["threshold"] == 0.035
+    assert position["rms"] < position["threshold"] == 0.028
     assert not position["drifting"]
     assert status["health"] == "synchronized"
     assert status["readings"]["late"] < 0.1 * status["readings"]["received"]

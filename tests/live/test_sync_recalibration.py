@@ -11,7 +11,7 @@ import aiomqtt
 import pytest
 from tests.live.conftest import MakeBroker
 from tests.live.runtimes import until_async
-from tests.live.sync_rig import FRICTION, MASS, POSITION, VELOCITY, Machine, Rig, machine, rig
+from tests.live.sync_rig import FRICTION, MASS, POSITION, VELOCITY, Machine, Rig, rig
 
 from hanzo_twin.stores.history.batch import Kind
 
@@ -34,7 +34,7 @@ async def test_a_wrong_model_drifts_is_recalibrated_and_is_back_in_step(
 ) -> None:
     broker = make_mosquitto()
     sync = {"drift_detection": drift("auto_recalibrate"), "recalibration": fitted(MASS, FRICTION)}
-    async with rig(tmp_path, broker, **sync) as twin, machine(broker.url, rate_hz=100.0, parameters=TRUE):
+    async with rig(tmp_path, broker, **sync) as twin, Machine(broker.url, rate_hz=100.0, parameters=TRUE):
         await twin.until_sync("it follows", lambda s: s["device_time"] is not None)
         began = await twin.event("drift-began")
         placed = await twin.event("synchronized")
@@ -76,21 +76,17 @@ async def test_a_window_without_information_is_refused_and_changes_nothing(
 ) -> None:
     broker = make_mosquitto()
     sync = {"drift_detection": drift("auto_recalibrate"), "recalibration": fitted(MASS, FRICTION)}
-    async with rig(tmp_path, broker, **sync) as twin:
-        running = asyncio.create_task(Still(broker.url).run())
-        try:
-            refused = await twin.event("recalibration-refused", within_s=40.0)
-            assert refused.detail["code"] == "not-identifiable"
-            assert MASS in refused.message
-            assert FRICTION in refused.message
-            assert await twin.client.get_parameter(MASS) == 1.0
-            assert await twin.client.get_parameter(FRICTION) == 0.0
-            status = await twin.sync()
-            assert status["health"] == "drifting"
-            assert status["recalibration"]["last"]["accepted"] is False
-            assert (await twin.kinds()).count("recalibration-refused") == 1
-        finally:
-            running.cancel()
+    async with rig(tmp_path, broker, **sync) as twin, Still(broker.url):
+        refused = await twin.event("recalibration-refused", within_s=40.0)
+        assert refused.detail["code"] == "not-identifiable"
+        assert MASS in refused.message
+        assert FRICTION in refused.message
+        assert await twin.client.get_parameter(MASS) == 1.0
+        assert await twin.client.get_parameter(FRICTION) == 0.0
+        status = await twin.sync()
+        assert status["health"] == "drifting"
+        assert status["recalibration"]["last"]["accepted"] is False
+        assert (await twin.kinds()).count("recalibration-refused") == 1
     assert len(twin.history.read(kinds=[Kind.PARAMETER])) == 0
 
 
@@ -100,7 +96,7 @@ async def test_an_alert_goes_to_the_broker_and_into_the_history(tmp_path: Path, 
     sync["prediction"] = {"horizon_s": [0, 0.2]}
     async with aiomqtt.Client("127.0.0.1", broker.port) as listener:
         await listener.subscribe("twin/#", qos=1)
-        async with rig(tmp_path, broker, **sync) as twin, machine(broker.url, parameters=TRUE):
+        async with rig(tmp_path, broker, **sync) as twin, Machine(broker.url, parameters=TRUE):
             heard = await hear(listener, "twin/predictions/alerts")
             assert heard["alert"] == "drift-began"
             assert heard["address"] in (POSITION, VELOCITY)
@@ -128,7 +124,7 @@ async def test_predictions_look_ahead(tmp_path: Path, make_mosquitto: MakeBroker
     sync = {"prediction": {"horizon_s": [0, 0.2]}, "publish": [{"type": "mqtt", "topic": "twin/predictions"}]}
     async with aiomqtt.Client("127.0.0.1", broker.port) as listener:
         await listener.subscribe("twin/#", qos=1)
-        async with rig(tmp_path, broker, **sync), machine(broker.url):
+        async with rig(tmp_path, broker, **sync), Machine(broker.url):
             while "ahead" not in (prediction := await hear(listener, "twin/predictions")):
                 pass
     (ahead,) = prediction["ahead"]
@@ -141,7 +137,7 @@ async def test_a_hard_reset_puts_the_state_where_the_readings_are_again_and_agai
 ) -> None:
     broker = make_mosquitto()
     sync = {"drift_detection": drift("hard_reset"), "assimilation": "none"}
-    async with rig(tmp_path, broker, **sync) as twin, machine(broker.url, parameters=TRUE):
+    async with rig(tmp_path, broker, **sync) as twin, Machine(broker.url, parameters=TRUE):
         await twin.event("hard-reset")
 
         async def resets() -> bool:

@@ -67,7 +67,11 @@ def _explain_early_close(wire_error: str, has_certificate: bool) -> tuple[str, s
         )
     if "alert" in wire_error.lower():
         return f"refused our client certificate: {wire_error}", "Is it expired, or signed by another authority?"
-    return "closed the connection before it had accepted it", "Is this the MQTT port, with or without TLS?"
+    hint = "Is this the MQTT port, with or without TLS?"
+    if has_certificate:
+        # The alert that says so is lost when the broker's reset overtakes it.
+        hint = "It may have refused our client certificate: is it expired, or signed by another authority?"
+    return "closed the connection before it had accepted it", hint
 
 
 def _explain_cause(cause: BaseException | None, text: str) -> tuple[str, str]:
