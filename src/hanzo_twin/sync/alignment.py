@@ -34,6 +34,12 @@ class AlignedReadings:
         columns, first = np.unique(self.columns[::-1], return_index=True)
         return columns, len(self) - 1 - first
 
+    def means(self, numbers: FloatArray) -> FloatArray:
+        """Mean of ``numbers`` [n], one a reading, for each of the columns that `latest` returns."""
+        _, column, counts = np.unique(self.columns, return_inverse=True, return_counts=True)
+        mean: FloatArray = np.bincount(column, weights=numbers) / counts
+        return mean
+
 
 class Aligner:
     """Holds readings until the tick that covers their device time.

@@ -89,6 +89,7 @@ class Synchronizer:
         self._anchor = twin.time
         self._good = twin.simulation.get_state()
         self._missed_input = False
+        self._settling = True
         self.started = False
 
     def accept(self, readings: Readings) -> None:
@@ -118,10 +119,11 @@ class Synchronizer:
         """Place the twin where the readings up to device time ``time`` say it is; nothing is compared yet."""
         due = self.aligner.take(time)
         self.twin.set_time(time)
-        self._assimilate_latest(due, np.full(len(due), np.nan))
+        self._assimilate(due, np.full(len(due), np.nan), mean=False)
         self._last_seen[due.columns] = due.times
         self.window.add(due.columns, due.values, due.times)
         self.anchor()
+        self._settling = True
         self.started = True
 
     def tick(self, time: float) -> TickResult:
@@ -140,16 +142,19 @@ class Synchronizer:
         # An input that comes too late was missing from the free run, so what it predicted says nothing.
         interrupted = self._note_intervals(due) or self._missed_input
         self._missed_input = False
+        # What was corrected by much was corrected a few steps back in time: it is exact only after the next tick.
+        unsure = interrupted or (self._settling and len(due) > 0)
+        self._settling = interrupted or (self._settling and len(due) == 0)
         innovations[self._last_seen[due.columns] == -np.inf] = np.nan
-        if interrupted:
+        if unsure:
             innovations[:] = np.nan
         compared = np.isfinite(innovations)
         self.drift.add(due.columns[compared], innovations[compared], time)
-        anchoring = interrupted or self.twin.time - self._anchor >= self.horizon_s - 1e-9
+        anchoring = unsure or self.twin.time - self._anchor >= self.horizon_s - 1e-9
         if anchoring:
             self._good = self.twin.simulation.get_state()
         own = due.values - self._predict(due, measured, trace)
-        self._assimilate_latest(due, own)
+        self._assimilate(due, own, mean=not unsure)
         self._last_seen[due.columns] = due.times
         self.window.add(due.columns, due.values, due.times)
         if anchoring:
@@ -205,6 +210,7 @@ class Synchronizer:
         """Place the twin at device time ``time`` without running it there."""
         self.twin.set_time(time)
         self._last_seen[:] = -np.inf
+        self._settling = True
         self.window.clear()
         self.anchor()
         self.drift.clear()
@@ -243,10 +249,11 @@ class Synchronizer:
                 predictions[index] = known.value
         return predictions
 
-    def _assimilate_latest(self, due: AlignedReadings, innovations: FloatArray) -> None:
-        """Correct the present state by the newest innovation of each signal: x(now) += gain · innovation.
+    def _assimilate(self, due: AlignedReadings, innovations: FloatArray, *, mean: bool) -> None:
+        """Correct the present state by the innovation of each signal: x(now) += gain · innovation.
 
-        A signal without one (its first reading) is overwritten.
+        It is the newest, or the mean of those of this tick, which has less noise. A signal without one (its first
+        reading) is overwritten.
         """
         if not len(due):
             return
@@ -265,5 +272,6 @@ class Synchronizer:
         if self.gain > 0:
             corrected = places[~overwritten]
             present = self._probe.read(self.twin.simulation)
-            wanted[corrected] = present[corrected] + self.gain * innovations[indices[~overwritten]]
+            each = due.means(innovations)[states] if mean else innovations[indices]
+            wanted[corrected] = present[corrected] + self.gain * each[~overwritten]
         self._writer.write(self.twin.simulation, wanted)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,7 @@ class Rig:
             for name in ("position", "velocity", "effort")
         ]
         drift = DriftDetection.model_validate({"window_seconds": 4.0, "threshold": THRESHOLD})
+        self.reading_s = 0.01
         self.sync = Synchronizer(twin, table, drift=drift, gain=gain, horizon_s=0.3, window_s=4.0)
 
     def readings(self) -> Readings:
@@ -55,7 +58,7 @@ class Rig:
                     columns=[self.columns[2]], values=[effort], times=[self.machine.time], received=[0.0]
                 )
                 self.sync.accept(command)
-                self.machine.advance_to(self.machine.time + 0.01)
+                self.machine.advance_to(self.machine.time + self.reading_s)
                 self.sync.accept(self.readings())
             if not self.sync.started:
                 self.sync.start(self.machine.time)
@@ -91,8 +94,40 @@ def test_the_twin_is_overwritten_and_the_free_run_is_not() -> None:
     results = rig.run(2.0)
     true = rig.machine.read([f"{rig.joint}.position"])
     assert rig.sync.twin.read([f"{rig.joint}.position"]) == pytest.approx(true, abs=5e-3)
-    largest = max(float(np.nanmax(np.abs(result.innovations))) for result in results if len(result.innovations))
-    assert largest > 0.05
+    assert np.nanmax(np.abs(np.concatenate([result.innovations for result in results]))) > 0.05
+
+
+def test_noise_of_the_readings_of_a_tick_is_averaged() -> None:
+    errors = []
+    for per_tick in (1, 16):
+        rig = Rig()
+        noise = np.random.default_rng(4)
+        clean = rig.readings
+
+        def noisy(clean: Callable[[], Readings] = clean, noise: np.random.Generator = noise) -> Readings:
+            readings = clean()
+            readings.values[1] += noise.normal(0.0, 0.1)
+            return readings
+
+        rig.readings = noisy  # type: ignore[method-assign]
+        rig.reading_s = 1 / RATE / per_tick
+        found = []
+        for _ in range(60):
+            rig.run(1 / RATE)
+            found.append(rig.sync.twin.read([f"{rig.joint}.velocity"])[0])
+        errors.append(float(np.std(found)))
+    assert errors[1] < 0.6 * errors[0]
+
+
+def test_what_follows_a_gap_is_compared_only_when_the_twin_is_exact_again() -> None:
+    rig = Rig()
+    rig.machine.assimilate({f"{rig.joint}.position": 1.0})
+    rig.run(1.0)
+    rig.machine.set_time(rig.machine.time + 2.0)
+    rig.machine.assimilate({f"{rig.joint}.position": -2.0, f"{rig.joint}.velocity": 6.0})
+    results = rig.run(1.0)
+    assert all(np.isnan(result.innovations).all() for result in results[:2])
+    assert np.abs(np.concatenate([result.innovations for result in results[2:]])).max() < 0.02
 
 
 def test_without_assimilation_the_twin_runs_free() -> None:
