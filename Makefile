@@ -7,6 +7,8 @@ SHELL := /bin/bash
 .PHONY: help setup lock proto check test demo bench docs
 
 UV_VERSION := 0.13.8
+# Taken by pip from wherever it is configured to look: the default build, or one for the accelerator at hand.
+TORCH := torch==2.13.0
 BIN := .venv/bin
 # Options for the program behind a verb, such as: make demo ARGS="--exit --json"
 ARGS ?=
@@ -33,6 +35,7 @@ setup: .venv/.installed  ## Make .venv with everything that running and developi
 
 .venv/.locked: requirements.lock .venv/.python
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
 	@touch $@
 
 .venv/.installed: pyproject.toml .venv/.locked

@@ -154,6 +154,8 @@ def test_the_lock_file_holds_every_direct_dependency() -> None:
         requirement.split("[")[0].split(">")[0].split("=")[0].split("<")[0].strip().lower() for requirement in wanted
     }
 
+    # PyTorch is left out on purpose, and extras name extras.
+    names -= {"torch", "hanzo-twin"}
     assert {name.replace("_", "-").replace(".", "-") for name in names} <= {
         name.replace("_", "-").replace(".", "-") for name in locked
     }, "run: make lock"
