@@ -11,6 +11,7 @@
     │   ├── CommandError             a command does not fit its articulation, or is not finite
     │   ├── ParameterError           a parameter cannot take this value
     │   ├── RecordingError           a recorded log (CSV, Parquet) cannot be used
+    │   ├── OutputError              a file that was asked for cannot be written there
     │   └── CalibrationError         a calibration is ill-posed
     │       └── NotIdentifiableError the data do not determine the parameters named
     ├── NotFoundError                a twin, scene, sensor … of that name does not exist
@@ -123,6 +124,12 @@ class RecordingError(InvalidInputError):
     """A recorded log cannot be used."""
 
     code = "invalid-recording"
+
+
+class OutputError(InvalidInputError):
+    """A file that the caller named cannot be written there."""
+
+    code = "output-unwritable"
 
 
 class CalibrationError(InvalidInputError):

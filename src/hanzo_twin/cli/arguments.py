@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
+import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -45,3 +48,30 @@ def assignments(texts: Iterable[str]) -> dict[str, float]:
             raise InvalidInputError(f"'{address}' is given twice.")
         found[address] = parsed
     return found
+
+
+TIMES = "s since 1970, ISO 8601 (UTC unless it says otherwise), or how long ago, such as 90s, 15m, 2h, 3d"
+_AGO = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def parse_time(text: str) -> float:
+    """A moment as people write it, in s since 1970; see `TIMES`.
+
+    Raises:
+        InvalidInputError: it is none of these.
+    """
+    ago = _AGO.fullmatch(text.strip())
+    if ago:
+        return time.time() - float(ago[1]) * _SECONDS[ago[2]]
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise InvalidInputError(f"'{text}' is no time.", hint=f"Write {TIMES}.") from None
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    if not math.isfinite(seconds):
+        raise InvalidInputError(f"'{text}' is no time.", hint=f"Write {TIMES}.")
+    return seconds

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hanzo_twin.cli.arguments import Twin, connect
+from hanzo_twin.cli.arguments import TIMES, Twin, connect, parse_time
 from hanzo_twin.cli.output import Json, emit, note, say, table
-from hanzo_twin.errors import InvalidInputError, StoreUnavailableError
+from hanzo_twin.errors import InvalidInputError, OutputError
 
 if TYPE_CHECKING:
     from hanzo_twin.client import Client
@@ -28,8 +28,8 @@ def history(
     sql: Annotated[str | None, typer.Option(help="One SELECT over the table 'history'.", show_default=False)] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Only this kind, such as drift; may be repeated.")] = None,
     address: Annotated[list[str] | None, typer.Option(help="Only this address; may be repeated.")] = None,
-    since: Annotated[float | None, typer.Option(help="Device time from which on, s since 1970.")] = None,
-    until: Annotated[float | None, typer.Option(help="Device time before which, s since 1970.")] = None,
+    since: Annotated[str | None, typer.Option(help=f"Device time from which on: {TIMES}.")] = None,
+    until: Annotated[str | None, typer.Option(help="Device time before which, likewise.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="Most rows to show; the newest are kept.")] = 50,
     export: Annotated[
         Path | None, typer.Option(help="Write all that match to a .csv or .parquet file.", show_default=False)
@@ -43,6 +43,7 @@ def history(
         raise InvalidInputError(
             "--sql, --export and --verify exclude each other, and filters go with none of them but --export."
         )
+    start, end = (None if text is None else parse_time(text) for text in (since, until))
     with connect(ctx) as client:
         if verify:
             _verify(client, twin, json)
@@ -54,12 +55,12 @@ def history(
                     f"A history cannot be exported to '{export.name}'.", hint="Name a .csv or .parquet file."
                 )
             data = client.export_history(
-                twin, format=form, kind=kind or (), address=address or (), since=since, until=until
+                twin, format=form, kind=kind or (), address=address or (), since=start, until=end
             )
             _save(export, data, json)
             return
         view = client.query_history(
-            twin, sql=sql, kind=kind or (), address=address or (), since=since, until=until, limit=limit
+            twin, sql=sql, kind=kind or (), address=address or (), since=start, until=end, limit=limit
         )
     if json:
         emit(view)
@@ -86,7 +87,7 @@ def _save(path: Path, data: bytes, json: bool) -> None:
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise StoreUnavailableError(f"'{path}' cannot be written: {error.strerror}.") from error
+        raise OutputError(f"'{path}' cannot be written: {error.strerror}.") from error
     if json:
         emit({"file": str(path), "bytes": len(data)})
     else:

@@ -10,7 +10,7 @@ import typer
 
 from hanzo_twin.cli.arguments import Twin, assignments, connect
 from hanzo_twin.cli.output import Json, emit, fields, note, number, say, table, time_text
-from hanzo_twin.errors import InvalidInputError, RuntimeUnavailableError, StoreUnavailableError
+from hanzo_twin.errors import InvalidInputError, OutputError, RuntimeUnavailableError
 
 if TYPE_CHECKING:
     from hanzo_twin.service.views import StateView, TwinSummary, TwinView
@@ -81,7 +81,9 @@ def list_(
             (each.name, each.phase, each.engine, each.tags, f"{each.created_at:%Y-%m-%d %H:%M}", each.id)
             for each in found
         ),
-        empty="There are no twins. Create one with: hanzo-twin create --config FILE",
+        empty="No twin passes these filters."
+        if organization or tag or engine
+        else "There are no twins. Create one with: hanzo-twin create --config FILE",
     )
 
 
@@ -122,7 +124,7 @@ def state(
     try:
         output.write_bytes(data)
     except OSError as error:
-        raise StoreUnavailableError(f"'{output}' cannot be written: {error.strerror}.") from error
+        raise OutputError(f"'{output}' cannot be written: {error.strerror}.") from error
     if json:
         emit({"file": str(output), "bytes": len(data)})
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hanzo_twin.engines.port import EngineConfig
-from hanzo_twin.errors import NotInstalledError
+from hanzo_twin.errors import NotInstalledError, OutputError
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.sync.calibration.replay import Parameters, Replay
 from hanzo_twin.sync.calibration.result import CalibrationResult
@@ -72,4 +72,8 @@ def plot_calibration(
     axes[0].legend(loc="best", fontsize="small")
     axes[0].set_title(recording.name)
     axes[-1].set_xlabel("time [s]")
-    figure.savefig(path, dpi=120)
+    try:
+        figure.savefig(path, dpi=120)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OutputError(f"The plot cannot be written to '{path}': {reason}.") from error

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from hanzo_twin.cli.arguments import assignments
+from hanzo_twin.cli.arguments import assignments, parse_time
 from hanzo_twin.cli.main import app
 from hanzo_twin.errors import InvalidInputError
 
@@ -230,3 +230,25 @@ def test_broken_pipe_is_quiet() -> None:
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1700000000.5", 1700000000.5),
+        ("2023-11-14T22:13:20", 1700000000.0),
+        ("2023-11-14T23:13:20+01:00", 1700000000.0),
+    ],
+)
+def test_times_are_read_as_people_write_them(text: str, seconds: float) -> None:
+    assert parse_time(text) == seconds
+
+
+def test_how_long_ago_is_a_time() -> None:
+    assert time.time() - parse_time("2h") == pytest.approx(7200.0, abs=5.0)
+
+
+@pytest.mark.parametrize("text", ["yesterday", "nan", "", "5w"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="is no time"):
+        parse_time(text)
