@@ -21,6 +21,7 @@ from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.spatial import FloatArray, IntArray, Pose
 
 JointKind = Literal["fixed", "revolute", "prismatic", "spherical", "d6"]
+EngineValue = float | str | bool | tuple[float, ...]
 SensorKind = Literal["camera", "lidar", "imu", "force_torque", "contact", "generic"]
 
 
@@ -280,6 +281,8 @@ class Scene:
         gravity: world frame [3], m/s².
         gravity_path: prim path of the physics scene, so that gravity has an address.
         bodies / joints / static_shapes / materials …: by prim path, bodies with parents before children.
+        engine_attributes: what only some engines know (``mjc:``, ``physx…:`` and ``newton:`` attributes that no field
+            here holds), address → value as authored: ``/World/box/shape.mjc:solref`` → (0.02, 1.0).
         filtered_pairs: pairs of body (or shape) paths that do not collide.
         attributes: scalar attributes that the scene authors on prims that are not physics (a sensor's
             ``temperature``): address → initial value.
@@ -300,6 +303,7 @@ class Scene:
     cameras: Mapping[str, Camera] = field(default_factory=dict)
     lights: Mapping[str, Light] = field(default_factory=dict)
     attributes: Mapping[str, float] = field(default_factory=dict)
+    engine_attributes: Mapping[str, EngineValue] = field(default_factory=dict)
     filtered_pairs: tuple[tuple[str, str], ...] = ()
     step_hint: float | None = None
     prim_paths: tuple[str, ...] = ()

@@ -95,10 +95,15 @@ class JointReader:
             joint = self._single(prim, description, joint)
         elif kind == "d6":
             joint = replace(joint, free_axes=self._free_axes(prim, description))
-        elif kind == "spherical" and description.limit.enabled:
-            self._findings.warning(
-                "limit-lost", path, "The cone limit of a spherical joint is not kept.", "Use a D6 joint with limits."
-            )
+        elif kind == "spherical":
+            joint = self._with_resistance(prim, joint, _DEGREES)
+            if description.limit.enabled:
+                self._findings.warning(
+                    "limit-lost",
+                    path,
+                    "The cone limit of a spherical joint is not kept.",
+                    "Use a D6 joint with limits.",
+                )
         return reversed_joint(joint) if child == "" else joint
 
     def _body(self, prim: Usd.Prim, index: int, description: Any, bodies: Mapping[str, Any]) -> str:
@@ -144,7 +149,6 @@ class JointReader:
         angular = joint.kind == "revolute"
         kind = "angular" if angular else "linear"
         per = _DEGREES if angular else self._units.length
-        inertia = self._units.mass * (self._units.length**2 if angular else 1.0)
         effort = self._units.mass * self._units.length * (self._units.length if angular else 1.0)
         lower, upper = self._limits(prim, description, per, angular)
         state = number(prim, f"state:{kind}:physics:position")
@@ -163,13 +167,10 @@ class JointReader:
             )
             maximum_effort = None
         return replace(
-            joint,
+            self._with_resistance(prim, joint, per),
             axis=_AXES[str(description.axis)],
             lower=lower,
             upper=upper,
-            armature=(_first(*(number(prim, f"{owner}:armature") for owner in _ARMATURE_OWNERS)) or 0.0) * inertia,
-            damping=_first(_scaled(number(prim, "newton:damping"), effort / per), number(prim, "mjc:damping")) or 0.0,
-            friction=(_first(number(prim, "newton:friction"), number(prim, "mjc:frictionloss")) or 0.0) * effort,
             stiffness=number(prim, "mjc:stiffness") or 0.0,
             rest_position=number(prim, "mjc:springref") or 0.0,
             max_velocity=math.inf if maximum_velocity is None else bounded(maximum_velocity) * per,
@@ -178,6 +179,18 @@ class JointReader:
             initial_position=math.nan if state is None else state * per,
             initial_velocity=velocity * per,
             mimic=self._mimic(prim, joint, per),
+        )
+
+    def _with_resistance(self, prim: Usd.Prim, joint: Joint, per: float) -> Joint:
+        """Add armature, damping and friction. ``per``: rad or m per unit of position."""
+        angular = joint.kind != "prismatic"
+        inertia = self._units.mass * (self._units.length**2 if angular else 1.0)
+        effort = self._units.mass * self._units.length * (self._units.length if angular else 1.0)
+        return replace(
+            joint,
+            armature=(_first(*(number(prim, f"{owner}:armature") for owner in _ARMATURE_OWNERS)) or 0.0) * inertia,
+            damping=_first(_scaled(number(prim, "newton:damping"), effort / per), number(prim, "mjc:damping")) or 0.0,
+            friction=(_first(number(prim, "newton:friction"), number(prim, "mjc:frictionloss")) or 0.0) * effort,
         )
 
     def _limits(self, prim: Usd.Prim, description: Any, per: float, angular: bool) -> tuple[float, float]:

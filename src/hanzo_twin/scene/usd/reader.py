@@ -11,6 +11,7 @@ from hanzo_twin.scene.findings import Findings, Refusal
 from hanzo_twin.scene.model import Body, Scene, Shape
 from hanzo_twin.scene.usd.bodies import BodyReader, rigid_bodies
 from hanzo_twin.scene.usd.contacts import filtered_pairs
+from hanzo_twin.scene.usd.engine_attributes import engine_attributes
 from hanzo_twin.scene.usd.joints import JointReader
 from hanzo_twin.scene.usd.shapes import ShapeReader, colliders, is_visible_gprim
 from hanzo_twin.scene.usd.stage import trapped, uninstance
@@ -127,7 +128,8 @@ class _Reader:
 
     def _surroundings(self, bodies: dict[str, Body], joints: set[str]) -> dict[str, Any]:
         reader = SurroundingsReader(self._units, self._placements, bodies.keys(), self._findings)
-        found: dict[str, dict[str, Any]] = {"cameras": {}, "lights": {}, "sensors": {}, "attributes": {}}
+        kinds = ("cameras", "lights", "sensors", "attributes", "engine_attributes")
+        found: dict[str, dict[str, Any]] = {kind: {} for kind in kinds}
         for prim in self._stage.Traverse():
             path = str(prim.GetPath())
             with self._findings.refusals(path):
@@ -137,6 +139,7 @@ class _Reader:
                     found["lights"][path] = light
                 if (sensor := reader.sensor(prim)) is not None:
                     found["sensors"][path] = sensor
+                found["engine_attributes"].update(engine_attributes(prim))
                 if path not in bodies and path not in joints:
                     found["attributes"].update(reader.attributes(prim))
         return found

@@ -190,6 +190,9 @@ def gravity(parsed: dict[Any, Any], stage: Usd.Stage, units: Units, findings: Fi
 def step_hint(stage: Usd.Stage, path: str) -> float | None:
     """Time step that the physics scene at ``path`` asks for, s."""
     prim = stage.GetPrimAtPath(path)
+    seconds = number(prim, "mjc:option:timestep") if prim else None
+    if seconds and seconds > 0:
+        return seconds
     for name in ("newton:timeStepsPerSecond", "physxScene:timeStepsPerSecond"):
         rate = number(prim, name) if prim else None
         if rate and rate > 0:

@@ -1,0 +1,90 @@
+"""USD out: what is written loads as the scene that it was."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hanzo_twin.errors import InvalidInputError, SceneError, StoreUnavailableError
+from hanzo_twin.scene.convert import convert
+from hanzo_twin.scene.load import load_scene
+
+ROOT = Path(__file__).parents[4]
+PENDULUM = ROOT / "examples/pendulum/pendulum.usda"
+TABLE = ROOT / "examples/arm_table/scene.usda"
+
+
+@pytest.mark.parametrize("suffix", ["usda", "usdc", "usd"])
+def test_a_scene_of_round_numbers_comes_back_as_it_was(tmp_path: Path, suffix: str) -> None:
+    report = convert(PENDULUM, tmp_path / f"out.{suffix}")
+
+    assert load_scene(tmp_path / f"out.{suffix}").fingerprint == load_scene(PENDULUM).fingerprint
+    assert not report.of("lost")
+    assert not report.of("changed")
+    assert {"body", "joint", "articulation", "shape"} <= {entry.code for entry in report.of("kept")}
+
+
+def test_a_second_conversion_changes_nothing_more(tmp_path: Path) -> None:
+    first = convert(TABLE, tmp_path / "once.usda")
+    second = convert(tmp_path / "once.usda", tmp_path / "twice.usda")
+
+    assert [entry.code for entry in first.of("changed")] == ["shape-moved"] * 5
+    assert not second.of("changed")
+    assert load_scene(tmp_path / "once.usda").prim_paths == load_scene(tmp_path / "twice.usda").prim_paths
+
+
+def test_joints_and_bodies_keep_their_paths_and_order(tmp_path: Path) -> None:
+    convert(TABLE, tmp_path / "out.usda")
+    before, after = load_scene(TABLE), load_scene(tmp_path / "out.usda")
+
+    assert list(after.joints) == list(before.joints)
+    assert list(after.bodies) == list(before.bodies)
+    assert after.articulations == before.articulations
+    assert after.filtered_pairs == before.filtered_pairs
+    assert after.joints == before.joints
+
+
+def test_attributes_of_single_engines_are_kept(tmp_path: Path) -> None:
+    source = tmp_path / "in.usda"
+    head, brace, rest = PENDULUM.read_text().partition('def PhysicsScene "')
+    name, _, body = rest.partition("{")
+    authored = (
+        "\n    uniform double[] mjc:solref = [0.01, 1]\n    int physxScene:gpuHeap = 3\n    bool mjc:flag:energy = 1"
+    )
+    source.write_text(f"{head}{brace}{name}{{{authored}{body}")
+    convert(source, tmp_path / "out.usda")
+
+    path = load_scene(source).gravity_path
+    assert dict(load_scene(tmp_path / "out.usda").engine_attributes) == {
+        f"{path}.mjc:solref": (0.01, 1.0),
+        f"{path}.physxScene:gpuHeap": 3,
+        f"{path}.mjc:flag:energy": True,
+    }
+
+
+def test_a_failed_conversion_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "broken.usda").write_text("#usda 1.0\ndef Cube {")
+    with pytest.raises(SceneError, match="cannot be loaded"):
+        convert(tmp_path / "broken.usda", tmp_path / "out.usda")
+
+    assert [entry.name for entry in tmp_path.iterdir()] == ["broken.usda"]
+
+
+def test_targets_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match=r"cannot be written as '\.stl'") as refused:
+        convert(PENDULUM, tmp_path / "out.stl")
+    assert ".usda" in refused.value.hint
+    with pytest.raises(InvalidInputError, match="There is no directory"):
+        convert(PENDULUM, tmp_path / "nowhere" / "out.usda")
+    (tmp_path / "same.usda").write_text(PENDULUM.read_text())
+    with pytest.raises(InvalidInputError, match="is the source itself"):
+        convert(tmp_path / "same.usda", tmp_path / "same.usda")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StoreUnavailableError, match="cannot be written: Permission denied"):
+        convert(PENDULUM, tmp_path / "out.usda")
