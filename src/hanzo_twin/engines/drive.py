@@ -99,17 +99,21 @@ class DriveLaw:
         columns = (
             dynamics.drive_stiffness,
             dynamics.drive_damping,
+            h * dynamics.drive_stiffness + dynamics.drive_damping,
             drive_slope,
             dynamics.max_effort,
             dynamics.stiffness,
-            dynamics.rest_position,
-            dynamics.damping,
+            dynamics.stiffness * dynamics.rest_position,
+            h * dynamics.stiffness + dynamics.damping,
             inertia,
             dynamics.friction,
         )
-        self._constants = [tuple(row) for row in np.stack(columns, axis=1).tolist()]
-        self._ones = [1.0] * len(self._constants)
+        self._constants = np.stack(columns, axis=1)
+        self._rows = [tuple(row) for row in self._constants.tolist()]
         self._accelerates = bool(dynamics.acceleration.any())
+        # The pieces of the step before. They only decide what is tried first: the solution is one and the same.
+        self._drives = [0] * len(self._rows)
+        self._stops = [0] * len(self._rows)
         #: Nothing acts but commanded efforts: they can be applied as they are.
         self.idle = not any(array.any() for array in (drive_slope, inertia, dynamics.friction))
 
@@ -135,51 +139,119 @@ class DriveLaw:
         commanded = _floats(efforts)
         if self.idle:
             return np.array(commanded)
-        h, base = self._seconds, self._base
+        base, per_step = self._base, 1.0 / self._seconds
         matrix = mass_matrix.copy()
         diagonal = _joint_diagonal(matrix, base)
-        gains = self._gains(matrix).tolist() if self._accelerates else self._ones
-        given = [-value for value in _floats(bias)]
-        smooth: list[float] = []
+        forces = _floats(bias)
+        right = [-value for value in forces[:base]]
+        stiff: list[float] = []
         explicit: list[float] = []
         elements: list[_Element] = []
-        rows = zip(
-            self._constants,
+        append = elements.append
+        for (
+            k,
+            d,
+            rate,
+            slope,
+            limit,
+            spring,
+            rest,
+            loss,
+            inertia,
+            friction,
+        ), q, v, target, target_v, effort, own, force, drive, stop in zip(
+            self._scaled_rows(matrix) if self._accelerates else self._rows,
             _floats(positions),
             _floats(velocities),
             _floats(targets),
             _floats(target_velocities),
             commanded,
-            gains,
             diagonal.tolist(),
+            forces[base:] if base else forces,
+            self._drives,
+            self._stops,
             strict=True,
-        )
-        for (
-            k,
-            d,
-            slope,
-            limit,
-            spring,
-            rest,
-            rate,
-            inertia,
-            friction,
-        ), q, v, target, target_v, effort, gain, own in rows:
-            ahead = q + h * v
-            smooth.append(own + inertia)
-            explicit.append(effort + spring * (rest - ahead) - rate * v)
-            stop = _STICK * (own + inertia) if friction > 0.0 else 0.0
-            offset = gain * (k * (target - ahead) + d * (target_v - v))
-            elements.append((gain * slope, offset, limit, stop, -stop * v / h, friction))
+        ):
+            total = own + inertia
+            offset = k * (target - q) + d * target_v - rate * v
+            hold = _STICK * total if friction else 0.0
+            hold_offset = -hold * v * per_step
+            given = effort + rest - spring * q - loss * v
+            append((slope, offset, limit, hold, hold_offset, friction))
+            explicit.append(given)
+            given -= force
+            if drive:
+                given += limit * drive
+            else:
+                given += offset
+                total += slope
+            if stop:
+                given += friction * stop
+            else:
+                given += hold_offset
+                total += hold
+            right.append(given)
+            stiff.append(total)
+        diagonal[:] = stiff
+        acceleration = dposv(matrix, right)[1].tolist()
+        applied = self._confirmed(elements, explicit, acceleration[base:] if base else acceleration)
+        if applied is None:
+            matrix = mass_matrix.copy()
+            applied = self._searched(matrix, forces, explicit, elements)
+        return np.array(applied)
+
+    def _confirmed(
+        self, elements: list[_Element], explicit: list[float], acceleration: list[float]
+    ) -> list[float] | None:
+        """The efforts for these accelerations, None where they contradict the pieces that they were solved with."""
+        applied: list[float] = []
+        for (slope, offset, limit, hold, hold_offset, friction), effort, inertia, a, drive, stop in zip(
+            elements, explicit, self._inertia, acceleration, self._drives, self._stops, strict=True
+        ):
+            push, brake = offset - slope * a, hold_offset - hold * a
+            if push > limit:
+                push, drive_piece = limit, 1
+            elif push < -limit:
+                push, drive_piece = -limit, -1
+            else:
+                drive_piece = 0
+            if brake > friction:
+                brake, stop_piece = friction, 1
+            elif brake < -friction:
+                brake, stop_piece = -friction, -1
+            else:
+                stop_piece = 0
+            if drive_piece != drive or stop_piece != stop:
+                return None
+            applied.append(effort + (push + brake) - inertia * a)
+        return applied
+
+    def _searched(
+        self, matrix: FloatArray, forces: list[float], explicit: list[float], elements: list[_Element]
+    ) -> list[float]:
+        """The efforts from the solution that is searched for, whatever the pieces of the step before were.
+
+        Args:
+            matrix: M, which is written.
+            forces: b.
+        """
+        base = self._base
+        diagonal = _joint_diagonal(matrix, base)
+        smooth = [own + inertia for own, inertia in zip(diagonal.tolist(), self._inertia, strict=True)]
+        given = [-value for value in forces]
         for index, effort in enumerate(explicit, start=base):
             given[index] += effort
         acceleration = self._solve(matrix, diagonal, smooth, given, elements)
-        return np.array(
-            [
-                effort + _clipped(element, a) - inertia * a
-                for effort, element, inertia, a in zip(explicit, elements, self._inertia, acceleration, strict=True)
-            ]
-        )
+        return [
+            effort + _clipped(element, a) - inertia * a
+            for effort, element, inertia, a in zip(explicit, elements, self._inertia, acceleration, strict=True)
+        ]
+
+    def _scaled_rows(self, matrix: FloatArray) -> list[tuple[float, ...]]:
+        """The constants of the joints, with gains of mode ``acceleration`` as they are in these positions."""
+        rows = self._constants.copy()
+        rows[:, :4] *= self._gains(matrix)[:, None]
+        return [tuple(row) for row in rows.tolist()]
 
     def present(
         self,
@@ -235,6 +307,7 @@ class DriveLaw:
         stops = [_piece(offset / _STICK, limit) for _, _, _, _, offset, limit in elements]
         before: FloatArray | None = None
         acceleration: list[float] = []
+        self._drives, self._stops = drives, stops
         for iteration in range(_MAX_ITERATIONS):
             right, stiff = given.copy(), smooth.copy()
             for index, (slope, offset, limit, stop, stop_offset, friction) in enumerate(elements):

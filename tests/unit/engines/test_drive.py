@@ -139,3 +139,21 @@ def check_equation(
     slips = np.abs(after) > 1e-6 * (1 + np.abs(v) + np.abs(a))
     assert (np.abs(friction + inner.friction * np.sign(after)) < 1e-6 * scale)[slips].all()
     return set(zip(np.sign(drive - limited).tolist(), np.where(slips, np.sign(after), 0.0).tolist(), strict=True))
+
+
+def test_what_was_solved_before_changes_no_bit() -> None:
+    random = np.random.default_rng(4)
+    given = dynamics(4, drive_stiffness=200.0, drive_damping=5.0, max_effort=8.0, friction=1.5, armature=0.05)
+    used = DriveLaw(given, H)
+    for _ in range(300):
+        roots = random.normal(size=(4, 4))
+        matrix = roots @ roots.T + np.eye(4)
+        arrays = [random.normal(size=4) for _ in range(6)]
+        names = ("targets", "target_velocities", "efforts")
+        # Velocities small enough that joints stick, slip and saturate by turns.
+        arrays[2] *= 0.02
+        seen = [
+            law.efforts(matrix, *arrays[:3], **dict(zip(names, arrays[3:], strict=True)))
+            for law in (used, DriveLaw(given, H))
+        ]
+        assert np.array_equal(*seen)

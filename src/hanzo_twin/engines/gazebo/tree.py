@@ -79,7 +79,9 @@ class Tree:
                 efforts=efforts[columns],
             )
             if self.couplings.any:
-                applied = applied + self.couplings.efforts(matrix, bias, positions, velocities, applied)
+                # What is out of range is found after the step, by name; numpy need not warn.
+                with np.errstate(all="ignore"):
+                    applied = applied + self.couplings.efforts(matrix, bias, positions, velocities, applied)
         self._applied[self.freedoms] = applied
         self.skeleton.setForces(self._applied)
 

@@ -73,8 +73,14 @@ class MujocoSimulation:
 
     def _write_command(self) -> None:
         """Bring MuJoCo's controls up to date with targets and gains."""
+        self._feed_forward = self._damping * self.target_velocities
+        self._write_targets()
+
+    def _write_targets(self) -> None:
+        """Bring MuJoCo's controls up to date with targets of positions."""
         # Replaced, never written: observations made before hold on to it.
-        self._drive = self._stiffness * self.targets + self._damping * self.target_velocities
+        self._drive = self._stiffness * self.targets
+        self._drive += self._feed_forward
         self._ctrl[:] = self._drive
 
     def _read_efforts(self) -> None:
@@ -119,8 +125,10 @@ class MujocoSimulation:
             applied[columns] = efforts
             self._applied[self.layout.velocities] = applied
             self._efforts = applied
-        if positions is not None or velocities is not None:
+        if velocities is not None:
             self._write_command()
+        elif positions is not None:
+            self._write_targets()
 
     def _wrong_length(self, articulation: str, command: JointCommand) -> CommandError:
         joints = self.scene.articulation(articulation).joints
