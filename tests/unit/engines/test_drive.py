@@ -156,4 +156,4 @@ def test_what_was_solved_before_changes_no_bit() -> None:
             law.efforts(matrix, *arrays[:3], **dict(zip(names, arrays[3:], strict=True)))
             for law in (used, DriveLaw(given, H))
         ]
-        assert np.array_equal(*seen)
+        assert np.array_equal(seen[0], seen[1])
