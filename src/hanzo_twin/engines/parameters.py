@@ -9,9 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from hanzo_twin.errors import AddressError, ParameterError, UnsupportedError, nearest
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hanzo_twin.errors import AddressError, CommandError, ParameterError, UnsupportedError, nearest
 from hanzo_twin.scene.addresses import Address, describe, parameter_addresses
 from hanzo_twin.scene.model import Joint, Scene
+from hanzo_twin.spatial import FloatArray
 
 _AXES = "xyz"
 _ANY_SIGN = ("centerOfMass", "gravity")
@@ -124,6 +128,28 @@ class ParameterValues:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._changed)
+
+
+def checked_parameters(
+    known: ParameterValues, addresses: str | Sequence[str], values: ArrayLike, rows: int
+) -> tuple[list[Address], FloatArray]:
+    """What ``Batch.set_parameters`` was given, as addresses and values [rows, len(addresses)].
+
+    Raises:
+        AddressError, UnsupportedError: as `ParameterValues.resolve`. CommandError: wrong shape.
+        ParameterError: a value is not physical.
+    """
+    wanted = np.asarray(values, dtype=np.float64)
+    names = [addresses] if isinstance(addresses, str) else list(addresses)
+    shape = (rows,) if isinstance(addresses, str) else (rows, len(names))
+    if wanted.shape != shape:
+        raise CommandError(f"values has shape {list(wanted.shape)}, expected {list(shape)}.")
+    wanted = wanted.reshape(rows, len(names))
+    resolved = [known.resolve(name) for name in names]
+    for column, address in enumerate(resolved):
+        for value in wanted[:, column].tolist():
+            known.check(address, value)
+    return resolved, wanted
 
 
 def gravity_addresses(scene: Scene) -> tuple[Address, Address, Address]:

@@ -17,7 +17,7 @@ from hanzo_twin import plugins
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.errors import CommandError
 from hanzo_twin.scene.model import Scene
-from hanzo_twin.spatial import FloatArray, IntArray
+from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
 
 GROUP = "hanzo_twin.engines"
 
@@ -322,8 +322,49 @@ class Batch(Protocol):
         """
         ...
 
+    def try_step(
+        self,
+        n: int = 1,
+        *,
+        positions: FloatArray | None = None,
+        velocities: FloatArray | None = None,
+        efforts: FloatArray | None = None,
+    ) -> BoolArray:
+        """As `step`, but a world that diverges is put back to where it was; which ones did, [num_envs].
+
+        Commands may also vary in time: [num_envs, n, n_joints], one for each of the ``n`` steps.
+        """
+        ...
+
+    def body_states(self, bodies: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+        """Poses [num_envs, n, 7] and velocities [num_envs, n, 6] (linear, then angular) of the ``bodies`` named.
+
+        World frame, at the origins of the body frames. Nothing is computed for other bodies.
+
+        Raises:
+            NotFoundError: no such body.
+        """
+        ...
+
     def set_joint_states(self, positions: FloatArray, velocities: FloatArray, env_ids: IntArray | None = None) -> None:
         """Overwrite joint positions and velocities [len(env_ids), n_joints]."""
+        ...
+
+    def set_body_states(
+        self, body: str, poses: FloatArray, velocities: FloatArray, env_ids: IntArray | None = None
+    ) -> None:
+        """Overwrite poses [len(env_ids), 7] and velocities [len(env_ids), 6] of a free or kinematic body.
+
+        Quaternions are of unit length. Errors as ``Simulation.set_body_state``.
+        """
+        ...
+
+    def set_start(self) -> None:
+        """Make the worlds as they are now what `reset` goes back to; at first that is the scene's start."""
+        ...
+
+    def reset(self, env_ids: IntArray | None = None) -> None:
+        """Put worlds back to their start, time and held commands included; parameters stay."""
         ...
 
     def get_state(self, env_ids: Sequence[int] | None = None) -> tuple[SimState, ...]:
@@ -334,8 +375,14 @@ class Batch(Protocol):
         """Restore each env of ``env_ids`` (default all) from the state at the same place."""
         ...
 
-    def set_parameters(self, address: str, values: FloatArray) -> None:
-        """Give each env its own value [num_envs] of one parameter. Errors as `Simulation.set_parameter`."""
+    def set_parameters(
+        self, addresses: str | Sequence[str], values: FloatArray, env_ids: IntArray | None = None
+    ) -> None:
+        """Give each env of ``env_ids`` (default all) its own value [len(env_ids)] of one parameter.
+
+        Several addresses are written together, which is cheaper, with values [len(env_ids), len(addresses)].
+        Errors as ``Simulation.set_parameter``; nothing changes when it raises.
+        """
         ...
 
     def close(self) -> None: ...

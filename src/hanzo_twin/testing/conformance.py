@@ -32,6 +32,7 @@ from hanzo_twin.engines.port import (
     Simulation,
     load_engine,
 )
+from hanzo_twin.engines.serial import load_worlds
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.errors import (
     AddressError,
@@ -70,6 +71,7 @@ VALUES = {
 _CONTINUE = """
 import sys
 from pathlib import Path
+from hanzo_twin.engines.serial import load_worlds
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.testing import conformance
 simulation = conformance.load_engine(sys.argv[1]).load_scene(conformance.SCENE, conformance.CONFIG)
@@ -607,6 +609,86 @@ class EngineConformance:
         assert batch.get_state() == fresh.get_state()
         batch.close()
         fresh.close()
+
+    def test_worlds_that_diverge_stay_where_they_were(self, engine: Engine) -> None:
+        batch = load_worlds(engine, scenes.cart(), CONFIG, 3)
+        batch.step(2, efforts=np.array([[1.0], [2.0], [3.0]]))
+        before = batch.joint_positions
+        diverged = batch.try_step(20, efforts=np.array([[1.0], [1.7e308], [3.0]]))
+        assert diverged.tolist() == [False, True, False]
+        assert batch.joint_positions[1] == before[1]
+        assert (batch.joint_positions[[0, 2]] != before[[0, 2]]).all()
+        batch.reset(np.array([1]))
+        assert not batch.try_step(5, efforts=np.zeros((3, 1))).any()
+        batch.close()
+
+    def test_commands_of_a_batch_may_vary_within_a_step(self, engine: Engine) -> None:
+        efforts = np.random.default_rng(5).uniform(-1, 1, (2, 6, JOINTS))
+        varying, stepped = (load_worlds(engine, SCENE, CONFIG, 2) for _ in range(2))
+        assert not varying.try_step(6, efforts=efforts).any()
+        for index in range(6):
+            stepped.step(efforts=efforts[:, index])
+        assert np.array_equal(varying.joint_positions, stepped.joint_positions)
+        varying.step(3)
+        stepped.step(3)
+        assert np.array_equal(varying.joint_velocities, stepped.joint_velocities)
+        varying.close()
+        stepped.close()
+
+    def test_a_world_of_a_batch_goes_back_to_its_start_and_keeps_its_parameters(self, engine: Engine) -> None:
+        batch, fresh = (load_worlds(engine, SCENE, CONFIG, 3) for _ in range(2))
+        for worlds in (batch, fresh):
+            worlds.set_parameters([DAMPING, f"{ARM}/joint_4.damping"], np.array([[2.0, 3.0]]), np.array([1]))
+        batch.step(20, positions=np.tile(TARGETS, (3, 1)))
+        untouched = batch.get_state([0, 2])
+        batch.reset(np.array([1]))
+        assert batch.get_state([0, 2]) == untouched
+        batch.step(10)
+        fresh.step(10)
+        assert np.array_equal(batch.joint_positions[1], fresh.joint_positions[1])
+        assert batch.time[1] == fresh.time[1]
+        assert batch.get_state([1])[0].parameters == ((DAMPING, 2.0), (f"{ARM}/joint_4.damping", 3.0))
+        batch.set_start()
+        moved = batch.joint_positions
+        batch.step(10)
+        batch.reset()
+        assert np.array_equal(batch.joint_positions, moved)
+        batch.close()
+        fresh.close()
+
+    def test_a_batch_reads_the_bodies_that_are_asked_for(self, engine: Engine) -> None:
+        batch = load_worlds(engine, SCENE, CONFIG, 2)
+        simulation = engine.load_scene(SCENE, CONFIG)
+        batch.step(25, positions=np.tile(TARGETS, (2, 1)))
+        simulation.set_joint_command(ARM, JointCommand(positions=TARGETS))
+        simulation.step(25)
+        wanted = ["/World/box_1", SCENE.articulations[ARM].bodies[-1]]
+        poses, velocities = batch.body_states(wanted)
+        for column, body in enumerate(wanted):
+            seen = simulation.get_observation(body)
+            pose = np.concatenate([seen["position"], seen["orientation"]])
+            velocity = np.concatenate([seen["linear_velocity"], seen["angular_velocity"]])
+            assert poses[1, column] == pytest.approx(pose, abs=1e-9)
+            assert velocities[1, column] == pytest.approx(velocity, abs=1e-9)
+        with pytest.raises(NotFoundError, match="at '/World/box_11'|no body '/World/box_11'"):
+            batch.body_states(["/World/box_11"])
+        batch.close()
+        simulation.close()
+
+    def test_a_batch_places_bodies(self, engine: Engine) -> None:
+        batch = load_worlds(engine, SCENE, CONFIG, 3)
+        before = batch.body_states(["/World/box_1"])
+        half = np.sqrt(0.5)
+        pose = np.array([[0.1, 2.0, 3.0, half, half, 0.0, 0.0]])
+        velocity = np.array([[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]])
+        batch.set_body_states("/World/box_1", pose, velocity, np.array([1]))
+        poses, velocities = batch.body_states(["/World/box_1"])
+        assert poses[1] == pytest.approx(pose, abs=1e-6)
+        assert velocities[1] == pytest.approx(velocity, abs=1e-6)
+        assert np.array_equal(poses[[0, 2]], before[0][[0, 2]])
+        with pytest.raises(CommandError, match="is held by a joint"):
+            batch.set_body_states(SCENE.articulations[ARM].bodies[1], pose, velocity, np.array([1]))
+        batch.close()
 
     @pytest.mark.filterwarnings("error")
     def test_divergence_in_a_batch_names_the_env(self, batch_engine: BatchEngine) -> None:

@@ -8,12 +8,13 @@ import numpy as np
 
 from hanzo_twin.engines.kinematic.simulation import ENGINE, KinematicSimulation
 from hanzo_twin.engines.kinematic.worlds import Mechanism, Worlds
+from hanzo_twin.engines.parameters import checked_parameters
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.engines.vectors import checked_array, checked_env_ids
 from hanzo_twin.errors import CommandError, SimulationError
 from hanzo_twin.scene.model import Scene
-from hanzo_twin.spatial import FloatArray, IntArray
+from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
 
 
 class KinematicBatch:
@@ -27,6 +28,7 @@ class KinematicBatch:
         self._parameters = [self._probe.parameters] * num_envs
         self._seconds = config.step_seconds / config.substeps
         self._closed = False
+        self.set_start()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -76,6 +78,28 @@ class KinematicBatch:
         self._hold(*self._checked((self.num_envs, len(self._mechanism.joints)), positions, velocities, efforts))
         self._worlds.advance(n * self.config.substeps, self._seconds)
 
+    def try_step(
+        self,
+        n: int = 1,
+        *,
+        positions: FloatArray | None = None,
+        velocities: FloatArray | None = None,
+        efforts: FloatArray | None = None,
+    ) -> BoolArray:
+        self._check_open()
+        given = (positions, velocities, efforts)
+        varying = any(values is not None and np.ndim(values) == 3 for values in given)
+        shape = (self.num_envs, *((n,) if varying else ()), len(self._mechanism.joints))
+        commands = self._checked(shape, *given)
+        before = [array.copy() for array in self._worlds.moving()]
+        for index in range(n if varying else 1):
+            self._hold(*[values[:, index] if varying and values is not None else values for values in commands])
+            self._worlds.try_advance((1 if varying else n) * self.config.substeps, self._seconds)
+        diverged = self._worlds.diverged()
+        for array, old in zip(self._worlds.moving(), before, strict=True):
+            array[diverged] = old[diverged]
+        return diverged
+
     def rollout(
         self,
         n: int,
@@ -114,6 +138,32 @@ class KinematicBatch:
         new_velocities = checked_array("velocities", velocities, shape)
         self._worlds.positions[rows], self._worlds.velocities[rows] = new_positions, new_velocities
 
+    def body_states(self, bodies: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+        self._check_open()
+        rows = [self._probe.body_row(body) for body in bodies]
+        poses, velocities = self._worlds.bodies()
+        return poses[:, rows], velocities[:, rows]
+
+    def set_body_states(
+        self, body: str, poses: FloatArray, velocities: FloatArray, env_ids: IntArray | None = None
+    ) -> None:
+        self._check_open()
+        rows = checked_env_ids(env_ids, self.num_envs)
+        root = self._probe.root(body)
+        new_poses = checked_array("poses", poses, (len(rows), 7))
+        new_velocities = checked_array("velocities", velocities, (len(rows), 6))
+        self._worlds.root_poses[rows, root], self._worlds.root_twists[rows, root] = new_poses, new_velocities
+
+    def set_start(self) -> None:
+        self._check_open()
+        self._start = [array.copy() for array in self._worlds.state_arrays()]
+
+    def reset(self, env_ids: IntArray | None = None) -> None:
+        self._check_open()
+        rows = checked_env_ids(env_ids, self.num_envs)
+        for array, start in zip(self._worlds.state_arrays(), self._start, strict=True):
+            array[rows] = start[rows]
+
     def get_state(self, env_ids: Sequence[int] | None = None) -> tuple[SimState, ...]:
         self._check_open()
         return tuple(self._state(int(env)) for env in checked_env_ids(env_ids, self.num_envs))
@@ -134,18 +184,18 @@ class KinematicBatch:
             self._worlds.copy_env(int(env), self._probe.native, 0)
             self._parameters[env] = self._probe.parameters.copy()
 
-    def set_parameters(self, address: str, values: FloatArray) -> None:
+    def set_parameters(
+        self, addresses: str | Sequence[str], values: FloatArray, env_ids: IntArray | None = None
+    ) -> None:
         self._check_open()
-        wanted = np.asarray(values, dtype=np.float64)
-        if wanted.shape != (self.num_envs,):
-            raise CommandError(f"values has shape {list(wanted.shape)}, expected [{self.num_envs}].")
-        resolved = self._probe.parameters.resolve(address)
-        for value in wanted:
-            self._probe.parameters.check(resolved, float(value))
-        self._worlds.parameters[resolved.attribute][:, self._probe.column(resolved)] = wanted
-        for env, value in enumerate(wanted):
+        rows = checked_env_ids(env_ids, self.num_envs)
+        resolved, wanted = checked_parameters(self._probe.parameters, addresses, values, len(rows))
+        for index, address in enumerate(resolved):
+            self._worlds.parameters[address.attribute][rows, self._probe.column(address)] = wanted[:, index]
+        for env, row in zip(rows, wanted.tolist(), strict=True):
             self._parameters[env] = self._parameters[env].copy()
-            self._parameters[env].set(resolved, float(value))
+            for address, value in zip(resolved, row, strict=True):
+                self._parameters[env].set(address, value)
 
     def close(self) -> None:
         self._closed = True

@@ -81,12 +81,13 @@ class KinematicSimulation:
 
     def set_applied_wrench(self, body: str, force: FloatArray, torque: FloatArray) -> None:
         self._check_open()
-        self._row(body)
+        self.body_row(body)
         raise UnsupportedError(
             f"Engine '{ENGINE}' has no forces, so nothing can push '{body}'.", hint="Use an engine with dynamics."
         )
 
-    def _row(self, body: str) -> int:
+    def body_row(self, body: str) -> int:
+        """The body's place in the scene's order."""
         row = self._rows.get(body)
         if row is None:
             raise NotFoundError(f"The scene has no body '{body}'.", hint=nearest(body, self._rows))
@@ -207,20 +208,28 @@ class KinematicSimulation:
         angular_velocity: FloatArray,
     ) -> None:
         self._check_open()
-        row = self._row(body)
-        roots = self._mechanism.kinematics.roots
-        if row not in roots:
-            raise CommandError(
-                f"Body '{body}' is held by a joint and cannot be placed.",
-                hint="Set the joints of its articulation instead.",
-            )
+        root = self.root(body)
         pose = [checked_array("position", position, (3,)), checked_quaternion(orientation)]
         twist = [
             checked_array("linear_velocity", linear_velocity, (3,)),
             checked_array("angular_velocity", angular_velocity, (3,)),
         ]
-        self._worlds.root_poses[0, roots.index(row)] = np.concatenate(pose)
-        self._worlds.root_twists[0, roots.index(row)] = np.concatenate(twist)
+        self._worlds.root_poses[0, root] = np.concatenate(pose)
+        self._worlds.root_twists[0, root] = np.concatenate(twist)
+
+    def root(self, body: str) -> int:
+        """The place of ``body`` among those that no joint holds.
+
+        Raises:
+            NotFoundError: no such body. CommandError: a joint holds it.
+        """
+        row, roots = self.body_row(body), self._mechanism.kinematics.roots
+        if row not in roots:
+            raise CommandError(
+                f"Body '{body}' is held by a joint and cannot be placed.",
+                hint="Set the joints of its articulation instead.",
+            )
+        return roots.index(row)
 
     def fork(self) -> KinematicSimulation:
         self._check_open()

@@ -24,7 +24,7 @@ from hanzo_twin.engines.parameters import authored_value
 from hanzo_twin.errors import SimulationError
 from hanzo_twin.scene.addresses import Address
 from hanzo_twin.scene.model import Joint, Scene
-from hanzo_twin.spatial import FloatArray
+from hanzo_twin.spatial import BoolArray, FloatArray
 
 UNIT_INERTIA = 1.0
 PARAMETERS = ("driveStiffness", "driveDamping", "maxEffort", "damping", "friction", "armature")
@@ -102,13 +102,22 @@ class Worlds:
         Raises:
             SimulationError: a joint left the finite.
         """
+        self.try_advance(steps, seconds)
+        if self.diverged().any():
+            self._raise_divergence()
+
+    def try_advance(self, steps: int, seconds: float) -> None:
+        """As `advance`, but worlds may leave the finite."""
         with np.errstate(over="ignore", invalid="ignore"):
             for _ in range(steps):
                 self._step_joints(seconds)
                 self._step_roots(seconds)
                 self.time += seconds
-        if not np.isfinite(self.positions).all() or not np.isfinite(self.root_poses).all():
-            self._raise_divergence()
+
+    def diverged(self) -> BoolArray:
+        """Which worlds left the finite [N]."""
+        joints, roots = np.isfinite(self.positions), np.isfinite(self.root_poses)
+        return np.logical_not(np.logical_and(joints.all(axis=1), roots.all(axis=(1, 2))))
 
     def _step_joints(self, h: float) -> None:
         inertia, stiffness, damping = self._inertia(), *self._gains()
@@ -171,17 +180,15 @@ class Worlds:
 
     def arrays(self) -> list[FloatArray]:
         """All arrays with an env axis."""
-        return [
-            self.time,
-            self.positions,
-            self.velocities,
-            self.targets,
-            self.target_velocities,
-            self.efforts,
-            self.root_poses,
-            self.root_twists,
-            *self.parameters.values(),
-        ]
+        return [*self.state_arrays(), *self.parameters.values()]
+
+    def moving(self) -> list[FloatArray]:
+        """Those that change as time passes."""
+        return [self.time, self.positions, self.velocities, self.root_poses, self.root_twists]
+
+    def state_arrays(self) -> list[FloatArray]:
+        """Those that are no parameters: what moves, and the commands held."""
+        return [*self.moving(), self.targets, self.target_velocities, self.efforts]
 
     def _raise_divergence(self) -> None:
         bad = np.argwhere(~np.isfinite(self.positions))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,17 +9,22 @@ import mujoco
 import numpy as np
 from mujoco.rollout import Rollout
 
+from hanzo_twin.engines.mujoco.body_reader import BodyReader, mocap_start, rotate
 from hanzo_twin.engines.mujoco.divergence import DIVERGED, divergence
+from hanzo_twin.engines.mujoco.layout import Index
 from hanzo_twin.engines.mujoco.native_state import ENGINE, INPUTS
-from hanzo_twin.engines.mujoco.parameters import STRUCTURAL, derive_constants, write_parameter
-from hanzo_twin.engines.mujoco.poses import BatchPoses
+from hanzo_twin.engines.mujoco.placement import check_placeable
 from hanzo_twin.engines.mujoco.simulation import MujocoSimulation
+from hanzo_twin.engines.mujoco.world_models import WorldModels
+from hanzo_twin.engines.parameters import checked_parameters
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.engines.vectors import checked_array, checked_env_ids
 from hanzo_twin.errors import CommandError, SimulationError
 from hanzo_twin.scene.model import Scene
-from hanzo_twin.spatial import FloatArray, IntArray
+from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
+
+_GAINS = ("driveStiffness", "driveDamping")
 
 # Steps between two looks at the numbers; bounds the memory of long rollouts.
 BLOCK = 64
@@ -38,8 +41,7 @@ class MujocoBatch:
         self._probe = probe
         self._layout = probe.layout
         model = probe.native[0]
-        self._models = [model] * num_envs
-        self._parameters = [probe.parameters] * num_envs
+        self._worlds = WorldModels(probe.scene, self._layout, model, probe.parameters, num_envs)
         physics, inputs = probe.numbers()
         self._physics = np.tile(physics, (num_envs, 1))
         self._inputs = np.tile(inputs, (num_envs, 1))
@@ -49,24 +51,26 @@ class MujocoBatch:
         self._damping = np.empty_like(self._stiffness)
         self._datas = [mujoco.MjData(model) for _ in range(max(1, threads))]
         self._pool = Rollout(nthread=threads if threads > 1 else 0)
-        self._poses: BatchPoses | None = None
+        self._readers: dict[tuple[str, ...], BodyReader] = {}
         # Columns of the articulated joints in the two arrays.
         count = self._layout.joint_count
-        self._position_columns = np.arange(model.nq)[self._layout.positions] + 1
-        self._velocity_columns = np.arange(model.nv)[self._layout.velocities] + 1 + model.nq
+        self._position_columns = _shifted(self._layout.positions, 1)
+        self._velocity_columns = _shifted(self._layout.velocities, 1 + model.nq)
         self._command_columns = slice(0, count)
-        self._effort_columns = np.arange(model.nv)[self._layout.velocities] + model.nu
+        self._effort_columns = _shifted(self._layout.velocities, model.nu)
+        self._velocities_start = 1 + model.nq
         self._closed = False
         self._read_gains(range(num_envs))
+        self.set_start()
 
     @property
     def models(self) -> tuple[Any, ...]:
         """MuJoCo's model of each env; envs with equal parameters share one."""
-        return tuple(self._models)
+        return tuple(self._worlds.models)
 
     @property
     def num_envs(self) -> int:
-        return len(self._models)
+        return len(self._worlds.models)
 
     @property
     def scene(self) -> Scene:
@@ -88,19 +92,29 @@ class MujocoBatch:
     @property
     def joint_positions(self) -> FloatArray:
         self._check_open()
-        return self._physics[:, self._position_columns]
+        return np.array(self._physics[:, self._position_columns])
 
     @property
     def joint_velocities(self) -> FloatArray:
         self._check_open()
-        return self._physics[:, self._velocity_columns]
+        return np.array(self._physics[:, self._velocity_columns])
 
     @property
     def body_poses(self) -> FloatArray:
         self._check_open()
-        if self._poses is None:
-            self._poses = BatchPoses(self.scene, self.config, len(self._datas))
-        return self._poses.read(self._pool, self._physics, self._inputs)
+        return self._read_bodies(tuple(self.scene.bodies))[0]
+
+    def body_states(self, bodies: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+        self._check_open()
+        return self._read_bodies(tuple(bodies))
+
+    def _read_bodies(self, bodies: tuple[str, ...]) -> tuple[FloatArray, FloatArray]:
+        reader = self._readers.get(bodies)
+        if reader is None:
+            model = self._probe.native[0]
+            reader = BodyReader(self.scene, self.config, self._layout, model, bodies, len(self._datas))
+            self._readers[bodies] = reader
+        return reader.read(self._pool, self._physics, self._inputs)
 
     def step(
         self,
@@ -115,9 +129,46 @@ class MujocoBatch:
         checked = self._check_commands(shape, positions, velocities, efforts)
         self._hold(*checked)
         for start in range(0, n, BLOCK):
-            steps = min(BLOCK, n - start) * self.config.substeps
-            inputs = self._inputs[:, None] if steps == 1 else np.repeat(self._inputs[:, None], steps, axis=1)
-            self._advance(steps, inputs)
+            count = min(BLOCK, n - start)
+            self._advance(count * self.config.substeps, self._repeated(self._inputs, count))
+
+    def _repeated(self, inputs: FloatArray, count: int) -> FloatArray:
+        """Inputs [num_envs, n] held, or [num_envs, count, n] varying, for each engine step of ``count`` steps."""
+        if inputs.ndim == 2:
+            steps = count * self.config.substeps
+            return inputs[:, None] if steps == 1 else np.repeat(inputs[:, None], steps, axis=1)
+        return np.repeat(inputs, self.config.substeps, axis=1)
+
+    def try_step(
+        self,
+        n: int = 1,
+        *,
+        positions: FloatArray | None = None,
+        velocities: FloatArray | None = None,
+        efforts: FloatArray | None = None,
+    ) -> BoolArray:
+        self._check_open()
+        given = (positions, velocities, efforts)
+        varying = any(values is not None and np.ndim(values) == 3 for values in given)
+        shape = (self.num_envs, *((n,) if varying else ()), self._layout.joint_count)
+        commands = self._check_commands(shape, *given)
+        if not varying:
+            self._hold(*commands)
+        before, diverged = self._physics, np.zeros(self.num_envs, dtype=np.bool_)
+        for start in range(0, n, BLOCK):
+            count = min(BLOCK, n - start)
+            parts = [
+                values[:, start : start + count] if varying and values is not None else None for values in commands
+            ]
+            inputs = self._repeated(self._block_inputs(count, *parts) if varying else self._inputs, count)
+            last = self._roll(count * self.config.substeps, inputs)[:, -1]
+            self._physics = np.ascontiguousarray(last)
+            if self._any_diverged(last):
+                diverged |= self._diverged(last)
+                self._physics[diverged] = before[diverged]
+        if varying:
+            self._hold(*[None if values is None else values[:, -1] for values in commands])
+        return diverged
 
     def rollout(
         self,
@@ -135,7 +186,7 @@ class MujocoBatch:
         for start in range(0, n, BLOCK):
             part = slice(start, min(start + BLOCK, n))
             block = [None if values is None else values[:, part] for values in commands]
-            inputs = np.repeat(self._block_inputs(part.stop - start, *block), substeps, axis=1)
+            inputs = self._repeated(self._block_inputs(part.stop - start, *block), part.stop - start)
             states = self._advance((part.stop - start) * substeps, inputs)[:, substeps - 1 :: substeps]
             all_positions[:, part] = states[:, :, self._position_columns]
             all_velocities[:, part] = states[:, :, self._velocity_columns]
@@ -179,9 +230,17 @@ class MujocoBatch:
 
     def _advance(self, steps: int, inputs: FloatArray) -> FloatArray:
         """All worlds by ``steps`` engine steps; the states after each [num_envs, steps, n]."""
+        states = self._roll(steps, inputs)
+        last = states[:, -1]
+        if self._any_diverged(last):
+            self._explain(last)
+        self._physics = np.ascontiguousarray(last)
+        return states
+
+    def _roll(self, steps: int, inputs: FloatArray) -> FloatArray:
         states = np.empty((self.num_envs, steps, self._physics.shape[1]))
         self._pool.rollout(
-            self._models,
+            self._worlds.models,
             self._datas,
             self._physics,
             inputs,
@@ -190,21 +249,26 @@ class MujocoBatch:
             nstep=steps,
             state=states,
         )
-        last = states[:, -1]
-        velocities = last[:, 1 + self._models[0].nq :]
-        with np.errstate(over="ignore", invalid="ignore"):
-            if not np.einsum("ij,ij->", velocities, velocities) < DIVERGED:
-                self._explain(last)
-        self._physics = np.ascontiguousarray(last)
         return states
 
+    def _any_diverged(self, last: FloatArray) -> bool:
+        """Whether any world may have; several large but good worlds together look like one."""
+        velocities = last[:, self._velocities_start :]
+        with np.errstate(over="ignore", invalid="ignore"):
+            return not np.einsum("ij,ij->", velocities, velocities) < DIVERGED
+
+    def _diverged(self, last: FloatArray) -> BoolArray:
+        velocities = last[:, self._velocities_start :]
+        with np.errstate(over="ignore", invalid="ignore"):
+            bad: BoolArray = ~((velocities * velocities).sum(axis=1) < DIVERGED)
+        return bad
+
     def _explain(self, last: FloatArray) -> None:
-        """Raise for the first world that diverged; several large but good worlds together are no reason."""
-        model = self._models[0]
-        for env, numbers in enumerate(last):
-            positions, velocities = numbers[1 : 1 + model.nq], numbers[1 + model.nq :]
-            if not velocities.dot(velocities) < DIVERGED:
-                raise divergence(model, positions, velocities, f"{numbers[0]:g} s in env {env}")
+        """Raise for the first world that diverged."""
+        for env in np.flatnonzero(self._diverged(last)):
+            numbers = last[env]
+            positions, velocities = numbers[1 : self._velocities_start], numbers[self._velocities_start :]
+            raise divergence(self._worlds.models[env], positions, velocities, f"{numbers[0]:g} s in env {env}")
 
     def set_joint_states(self, positions: FloatArray, velocities: FloatArray, env_ids: IntArray | None = None) -> None:
         self._check_open()
@@ -212,8 +276,44 @@ class MujocoBatch:
         shape = (len(rows), self._layout.joint_count)
         new_positions = checked_array("positions", positions, shape)
         new_velocities = checked_array("velocities", velocities, shape)
-        self._physics[np.ix_(rows, self._position_columns)] = new_positions
-        self._physics[np.ix_(rows, self._velocity_columns)] = new_velocities
+        self._physics[_block(rows, self._position_columns)] = new_positions
+        self._physics[_block(rows, self._velocity_columns)] = new_velocities
+
+    def set_body_states(
+        self, body: str, poses: FloatArray, velocities: FloatArray, env_ids: IntArray | None = None
+    ) -> None:
+        self._check_open()
+        rows = checked_env_ids(env_ids, self.num_envs)
+        new_poses = checked_array("poses", poses, (len(rows), 7))
+        new_velocities = checked_array("velocities", velocities, (len(rows), 6))
+        layout, model = self._layout, self._worlds.models[0]
+        check_placeable(layout, body, new_velocities)
+        if body in layout.free:
+            position, dof = layout.free[body]
+            start = self._velocities_start + dof
+            self._physics[rows, 1 + position : 8 + position] = new_poses
+            self._physics[rows, start : start + 3] = new_velocities[:, :3]
+            to_body = new_poses[:, 3:] * np.array([1.0, -1.0, -1.0, -1.0])
+            self._physics[rows, start + 3 : start + 6] = rotate(to_body, new_velocities[:, 3:])
+        else:
+            positions = mocap_start(model) + 3 * layout.mocap[body]
+            quaternions = mocap_start(model) + 3 * model.nmocap + 4 * layout.mocap[body]
+            self._inputs[rows, positions : positions + 3] = new_poses[:, :3]
+            self._inputs[rows, quaternions : quaternions + 4] = new_poses[:, 3:]
+
+    def set_start(self) -> None:
+        self._check_open()
+        self._start = [array.copy() for array in self._arrays()]
+
+    def reset(self, env_ids: IntArray | None = None) -> None:
+        self._check_open()
+        rows = checked_env_ids(env_ids, self.num_envs)
+        for array, start in zip(self._arrays(), self._start, strict=True):
+            array[rows] = start[rows]
+        self._write_commands()
+
+    def _arrays(self) -> tuple[FloatArray, ...]:
+        return self._physics, self._inputs, self._targets, self._target_velocities
 
     def get_state(self, env_ids: Sequence[int] | None = None) -> tuple[SimState, ...]:
         self._check_open()
@@ -221,8 +321,8 @@ class MujocoBatch:
 
     def _state(self, env: int) -> SimState:
         self._probe.load_world(
-            self._models[env],
-            self._parameters[env],
+            self._worlds.models[env],
+            self._worlds.parameters[env],
             (self._physics[env], self._inputs[env]),
             (self._targets[env], self._target_velocities[env]),
         )
@@ -239,37 +339,23 @@ class MujocoBatch:
             self._probe.set_state(state)
             self._physics[env], self._inputs[env] = self._probe.numbers()
             self._targets[env], self._target_velocities[env] = self._probe.targets, self._probe.target_velocities
-            self._models[env], self._parameters[env] = self._probe.share_model()
+            self._worlds.replace(int(env), *self._probe.share_model())
         self._read_gains(rows)
 
-    def set_parameters(self, address: str, values: FloatArray) -> None:
+    def set_parameters(
+        self, addresses: str | Sequence[str], values: FloatArray, env_ids: IntArray | None = None
+    ) -> None:
         self._check_open()
-        wanted = np.asarray(values, dtype=np.float64)
-        if wanted.shape != (self.num_envs,):
-            raise CommandError(f"values has shape {list(wanted.shape)}, expected [{self.num_envs}].")
-        resolved = self._probe.parameters.resolve(address)
-        for value in wanted:
-            self._probe.parameters.check(resolved, float(value))
-        users = Counter(id(model) for model in self._models)
-        groups: dict[tuple[int, float], list[int]] = {}
-        for env, (model, value) in enumerate(zip(self._models, wanted, strict=True)):
-            groups.setdefault((id(model), float(value)), []).append(env)
-        for (identity, value), envs in groups.items():
-            # A model that worlds outside the group, or the probe, still use is copied before it is written.
-            alone = len(envs) == users[identity] and self._models[envs[0]] is not self._probe.native[0]
-            model = self._models[envs[0]] if alone else copy.copy(self._models[envs[0]])
-            parameters = self._parameters[envs[0]].copy()
-            parameters.set(resolved, value)
-            write_parameter(model, self.scene, self._layout, parameters, resolved)
-            if resolved.attribute in STRUCTURAL:
-                derive_constants(model, self._datas[0])
-            for env in envs:
-                self._models[env], self._parameters[env] = model, parameters
-        self._read_gains(range(self.num_envs))
+        rows = checked_env_ids(env_ids, self.num_envs)
+        resolved, wanted = checked_parameters(self._probe.parameters, addresses, values, len(rows))
+        probe_model = self._probe.native[0]
+        self._worlds.write(resolved, wanted, rows, scratch=self._datas[0], shared=probe_model)
+        if any(address.attribute in _GAINS for address in resolved):
+            self._read_gains(rows)
 
     def _read_gains(self, envs: Sequence[int] | IntArray) -> None:
         for env in envs:
-            gains = -self._models[env].actuator_biasprm
+            gains = -self._worlds.models[env].actuator_biasprm
             self._stiffness[env], self._damping[env] = gains[:, 1], gains[:, 2]
         self._write_commands()
 
@@ -282,4 +368,14 @@ class MujocoBatch:
             self._closed = True
             self._pool.close()
             self._probe.close()
-            self._models, self._datas, self._poses = [], [], None
+            self._worlds.models, self._datas = [], []
+            self._readers.clear()
+
+
+def _shifted(index: Index, by: int) -> Index:
+    return slice(index.start + by, index.stop + by) if isinstance(index, slice) else index + by
+
+
+def _block(rows: IntArray, columns: Index) -> Any:
+    """Index of the elements in both ``rows`` and ``columns``."""
+    return (rows, columns) if isinstance(columns, slice) else np.ix_(rows, columns)

@@ -34,19 +34,24 @@ def set_body(data: Any, layout: Layout, body: str, pose: FloatArray, velocity: F
     Raises:
         CommandError: the body is held by a joint, or it is kinematic and is given a velocity.
     """
+    check_placeable(layout, body, velocity)
     if body in layout.free:
         position, dof = layout.free[body]
         data.qpos[position : position + 7] = pose
         data.qvel[dof : dof + 3] = velocity[:3]
         data.qvel[dof + 3 : dof + 6] = rotation_matrix(pose[3:]).T @ velocity[3:]
-    elif body in layout.mocap:
-        if velocity.any():
-            raise CommandError(
-                f"Engine 'mujoco' cannot give the kinematic body '{body}' a velocity.", hint="Allowed: zeros."
-            )
+    else:
         row = layout.mocap[body]
         data.mocap_pos[row], data.mocap_quat[row] = pose[:3], pose[3:]
-    else:
+
+
+def check_placeable(layout: Layout, body: str, velocity: FloatArray) -> None:
+    """Raise CommandError unless ``body`` is free, or kinematic and the ``velocity`` given it is zero."""
+    if body in layout.mocap and velocity.any():
+        raise CommandError(
+            f"Engine 'mujoco' cannot give the kinematic body '{body}' a velocity.", hint="Allowed: zeros."
+        )
+    if body not in layout.mocap and body not in layout.free:
         raise CommandError(
             f"Body '{body}' is held by a joint and cannot be placed.",
             hint=f"Free bodies: {', '.join(layout.free) or 'none'}. Set the joints of its articulation instead.",
