@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 
@@ -22,10 +23,17 @@ def refuse_unknown_parameters(request: Request) -> None:
         InvalidInputError: the query has a parameter that the operation does not know.
     """
     route = request.scope["route"]
-    known = {parameter.alias for parameter in route.dependant.query_params}
+    known = set(_query_parameters(route.dependant))
     for name in request.query_params:
         if name not in known:
             raise InvalidInputError(f"Unknown query parameter '{name[:80]}'.", hint=nearest(name[:80], known))
+
+
+def _query_parameters(dependant: Any) -> Iterator[str]:
+    """Of an operation and of all that it depends on."""
+    yield from (parameter.alias for parameter in dependant.query_params)
+    for each in dependant.dependencies:
+        yield from _query_parameters(each)
 
 
 NO_FILTER: list[str] = []

@@ -8,13 +8,14 @@ from functools import wraps
 from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
+from uuid import UUID
 
 import httpx
 
 from hanzo_twin.client import operations
 from hanzo_twin.client.call import DEFAULT_URL, Call, arrange, check, segment, transport_error
-from hanzo_twin.client.stream import EventParser, PartialFile
-from hanzo_twin.service.views import EventView
+from hanzo_twin.client.stream import EventParser, PartialFile, read_event, read_job
+from hanzo_twin.service.views import EventView, JobLineView, JobView
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -87,7 +88,13 @@ class Client:
 
     def events(self, twin: str) -> Iterator[EventView]:
         """What happens to a twin as it happens, the latest first told again; ends when the server goes away."""
-        path = f"/v1/twins/{segment(twin)}/events"
+        yield from map(read_event, self._follow(f"/v1/twins/{segment(twin)}/events"))
+
+    def follow_job(self, job: UUID | str, *, after: int = 0) -> Iterator[JobLineView | JobView]:
+        """The log of a job, after that line, and the job as it changes; ends with the job."""
+        yield from map(read_job, self._follow(f"/v1/jobs/{segment(job)}/logs?after={after}"))
+
+    def _follow(self, path: str) -> Iterator[tuple[str, str]]:
         parser = EventParser()
         try:
             with self._http.stream("GET", path, timeout=_ENDLESS) as response:
@@ -141,6 +148,11 @@ class Client:
     sign_scene_download = _sync(operations.sign_scene_download)
     list_scene_versions = _sync(operations.list_scene_versions)
     delete_scene = _sync(operations.delete_scene)
+    list_jobs = _sync(operations.list_jobs)
+    submit_job = _sync(operations.submit_job)
+    get_job = _sync(operations.get_job)
+    cancel_job = _sync(operations.cancel_job)
+    get_job_lines = _sync(operations.get_job_lines)
     get_health = _sync(operations.get_health)
     get_readiness = _sync(operations.get_readiness)
 
@@ -177,7 +189,15 @@ class AsyncClient:
 
     async def events(self, twin: str) -> AsyncIterator[EventView]:
         """What happens to a twin as it happens, the latest first told again; ends when the server goes away."""
-        path = f"/v1/twins/{segment(twin)}/events"
+        async for data in self._follow(f"/v1/twins/{segment(twin)}/events"):
+            yield read_event(data)
+
+    async def follow_job(self, job: UUID | str, *, after: int = 0) -> AsyncIterator[JobLineView | JobView]:
+        """The log of a job, after that line, and the job as it changes; ends with the job."""
+        async for data in self._follow(f"/v1/jobs/{segment(job)}/logs?after={after}"):
+            yield read_job(data)
+
+    async def _follow(self, path: str) -> AsyncIterator[tuple[str, str]]:
         parser = EventParser()
         try:
             async with self._http.stream("GET", path, timeout=_ENDLESS) as response:
@@ -233,5 +253,10 @@ class AsyncClient:
     sign_scene_download = _async(operations.sign_scene_download)
     list_scene_versions = _async(operations.list_scene_versions)
     delete_scene = _async(operations.delete_scene)
+    list_jobs = _async(operations.list_jobs)
+    submit_job = _async(operations.submit_job)
+    get_job = _async(operations.get_job)
+    cancel_job = _async(operations.cancel_job)
+    get_job_lines = _async(operations.get_job_lines)
     get_health = _async(operations.get_health)
     get_readiness = _async(operations.get_readiness)

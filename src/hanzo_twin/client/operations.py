@@ -9,18 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
+from uuid import UUID
 
 from hanzo_twin.client.call import DEFAULT_TIMEOUT_S, Call, dump, into, nothing, raw, segment
 from hanzo_twin.service.requests import (
     CompareRequest,
     ForkRequest,
     InputsRequest,
+    JobRequest,
     ParametersPatch,
     ValidateRequest,
 )
 from hanzo_twin.service.views import (
     DownloadView,
     HealthView,
+    JobLineView,
+    JobView,
     Page,
     ParametersView,
     ReadinessView,
@@ -269,6 +273,41 @@ def list_scene_versions(scene: str) -> Call[list[SceneView]]:
 def delete_scene(scene: str) -> Call[None]:
     """Delete a scene with all its versions; refused while a twin uses one."""
     return Call(method="DELETE", path=_scene(scene), read=nothing)
+
+
+def list_jobs(
+    *,
+    organization: str | None = None,
+    kind: str | None = None,
+    state: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[Page[JobView]]:
+    """Jobs, newest first, of ``organization``, of ``kind``, in ``state``."""
+    params = {"organization": organization, "kind": kind, "state": state, "limit": limit, "cursor": cursor}
+    return Call(method="GET", path="/v1/jobs", params=params, read=into(Page[JobView]))
+
+
+def submit_job(kind: str, spec: Mapping[str, Any], *, organization: str = "default") -> Call[JobView]:
+    """Put long work into the queue."""
+    body = JobRequest(kind=kind, spec=dict(spec), organization=organization)
+    return Call(method="POST", path="/v1/jobs", json=dump(body), read=into(JobView))
+
+
+def get_job(job: UUID | str) -> Call[JobView]:
+    """Its state, progress, metrics and result."""
+    return Call(method="GET", path=f"/v1/jobs/{segment(job)}", read=into(JobView))
+
+
+def cancel_job(job: UUID | str) -> Call[JobView]:
+    """Ask a job to save what it has and end."""
+    return Call(method="POST", path=f"/v1/jobs/{segment(job)}/cancel", read=into(JobView))
+
+
+def get_job_lines(job: UUID | str, *, after: int = 0, limit: int | None = None) -> Call[list[JobLineView]]:
+    """Lines of a job's log after that number."""
+    params = {"after": after, "limit": limit}
+    return Call(method="GET", path=f"/v1/jobs/{segment(job)}/lines", params=params, read=into(list[JobLineView]))
 
 
 def get_health() -> Call[HealthView]:

@@ -7,13 +7,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Self, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from hanzo_twin.errors import HanzoTwinError, InvalidInputError, StoreUnavailableError
 from hanzo_twin.service.problems import from_problem
-from hanzo_twin.service.views import EventView
+from hanzo_twin.service.views import EventView, JobLineView, JobView
+
+View = TypeVar("View", bound=BaseModel)
 
 
 class EventParser:
@@ -23,8 +25,8 @@ class EventParser:
         self._kind = ""
         self._data: list[str] = []
 
-    def feed(self, line: str) -> Iterator[EventView]:
-        """Take one line. Raises the error that the server sent in place of an event."""
+    def feed(self, line: str) -> Iterator[tuple[str, str]]:
+        """Take one line; the kind and the data of the event it ends. Raises the error that the server sent."""
         if line:
             name, _, value = line.partition(":")
             value = value.removeprefix(" ")
@@ -38,10 +40,24 @@ class EventParser:
         if kind == "problem":
             raise from_problem(json.loads(text))
         if text:
-            try:
-                yield EventView.model_validate_json(text)
-            except ValidationError as error:
-                raise HanzoTwinError(f"The server sent an event that cannot be read: {text[:200]}") from error
+            yield kind, text
+
+
+def read_event(data: tuple[str, str]) -> EventView:
+    """What happened to a twin."""
+    return _read(EventView, data[1])
+
+
+def read_job(data: tuple[str, str]) -> JobLineView | JobView:
+    """A line of a job's log, or the job as it is now."""
+    return _read(JobLineView, data[1]) if data[0] == "line" else _read(JobView, data[1])
+
+
+def _read(view: type[View], text: str) -> View:
+    try:
+        return view.model_validate_json(text)
+    except ValidationError as error:
+        raise HanzoTwinError(f"The server sent an event that cannot be read: {text[:200]}") from error
 
 
 class PartialFile:

@@ -1,4 +1,4 @@
-"""The processes that `serve` keeps up: ``python -m hanzo_twin.runtime.child api|controller PARENT_PID``.
+"""The processes that `serve` keeps up: ``python -m hanzo_twin.runtime.child api|controller|worker PARENT_PID``.
 
 Each reads the settings that ``HANZO_TWIN_CONFIG`` names, and dies with the process that started it.
 """
@@ -46,8 +46,8 @@ def run_api(settings: Settings) -> None:
 def main(arguments: list[str]) -> int:
     """Run one child; returns the exit code."""
     try:
-        if len(arguments) != 2 or arguments[0] not in ("api", "controller"):
-            raise InvalidInputError("Usage: python -m hanzo_twin.runtime.child api|controller PARENT_PID")
+        if len(arguments) != 2 or arguments[0] not in ("api", "controller", "worker"):
+            raise InvalidInputError("Usage: python -m hanzo_twin.runtime.child api|controller|worker PARENT_PID")
         die_with(int(arguments[1]))
         settings = load_settings()
         log_to(
@@ -55,6 +55,10 @@ def main(arguments: list[str]) -> int:
         )
         if arguments[0] == "api":
             run_api(settings)
+        elif arguments[0] == "worker":
+            from hanzo_twin.jobs.worker import run_worker
+
+            asyncio.run(run_worker(settings))
         else:
             from hanzo_twin.runtime.controller_process import run_controller
 

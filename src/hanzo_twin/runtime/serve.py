@@ -116,7 +116,7 @@ class LocalPlatform:
                     arguments=(name, str(os.getpid())),
                     environment=environment,
                 )
-                for name in ("api", "controller")
+                for name in ("api", "controller", "worker")
             ],
             WallClock(),
         )

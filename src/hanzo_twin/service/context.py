@@ -15,6 +15,7 @@ from hanzo_twin.runtime.places import postgres_directory
 from hanzo_twin.stores.buckets import Buckets, open_buckets
 from hanzo_twin.stores.database import Database
 from hanzo_twin.stores.embedded_postgres import EmbeddedPostgres
+from hanzo_twin.stores.jobs import JobRepository
 from hanzo_twin.stores.migrate import upgrade
 from hanzo_twin.stores.runtimes import RuntimeRepository
 from hanzo_twin.stores.scene_files import SceneFiles
@@ -34,6 +35,8 @@ class Platform:
     twins: TwinRepository
     runtimes: RuntimeRepository
     scenes: SceneRepository
+    jobs: JobRepository
+    database_url: str
     buckets: Buckets
     scene_files: SceneFiles
 
@@ -61,6 +64,8 @@ class Platform:
                 twins=TwinRepository(database, chosen),
                 runtimes=RuntimeRepository(database, chosen),
                 scenes=scenes,
+                jobs=JobRepository(database, chosen),
+                database_url=url,
                 buckets=buckets,
                 scene_files=SceneFiles(scenes, buckets.scenes, settings.data_dir / "cache" / "scenes"),
             )

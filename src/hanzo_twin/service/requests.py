@@ -111,3 +111,19 @@ class ValidateRequest(Request):
         str | None, Field(max_length=63, description="Name of an engine; none checks the scene alone.")
     ] = None
     version: Annotated[int | None, Field(ge=1, description="None takes the newest.")] = None
+
+
+class JobRequest(Request):
+    """Long work to be done."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"kind": "train", "spec": {"task": "pendulum-swing-up", "algo": "ppo", "total_steps": 200_000}}
+            ]
+        }
+    )
+
+    kind: Annotated[str, Field(description="Kind of job, such as `train`.", max_length=63)]
+    spec: Annotated[dict[str, Any], Field(description="What shall be done; see the kind.", max_length=1000)] = {}
+    organization: Annotated[str, Field(description="Owner.", max_length=63)] = "default"

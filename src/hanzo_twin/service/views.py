@@ -401,3 +401,45 @@ class ReadinessView(BaseModel):
 
     ready: bool
     checks: dict[str, str]
+
+
+class JobView(BaseModel):
+    """Long work: what was asked for, how far it is, and what came of it."""
+
+    model_config = _example(
+        id=_ID, organization="default", kind="train", spec={"task": "pendulum-swing-up", "algo": "ppo"},
+        state="running", progress=0.42, message="210,000 of 500,000 steps", metrics={"reward_mean": -312.5},
+        result=None, error=None, attempts=1, cancel_requested=False, worker="host:4711", created_at=_TIME,
+        started_at=_TIME, finished_at=None,
+    )  # fmt: skip
+
+    id: UUID
+    organization: str
+    kind: str
+    spec: Annotated[dict[str, Any], Field(description="With all defaults: what is done.")]
+    state: Annotated[str, Field(description="`queued`, `running`, `succeeded`, `failed` or `cancelled`.")]
+    progress: Annotated[float, Field(description="0…1.")]
+    message: Annotated[str, Field(description="What it last said.")]
+    metrics: Annotated[dict[str, float | None], Field(description="The latest value of each.")]
+    result: Annotated[dict[str, Any] | None, Field(description="What came of it; of a cancelled job, what it had.")]
+    error: Annotated[dict[str, Any] | None, Field(description="`code`, `message`, `hint` of a failed job.")]
+    attempts: Annotated[int, Field(description="How often its process was started; it goes on from checkpoints.")]
+    cancel_requested: bool
+    worker: Annotated[str, Field(description="Who runs it, or ran it last: `host:pid`.")]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def finished(self) -> bool:
+        return self.state in ("succeeded", "failed", "cancelled")
+
+
+class JobLineView(BaseModel):
+    """A line of a job's log."""
+
+    model_config = _example(number=17, time=_TIME, text="Evaluated 20 episodes: return -180 ± 12")
+
+    number: Annotated[int, Field(description="Counts from 1 without gaps.")]
+    time: datetime
+    text: str

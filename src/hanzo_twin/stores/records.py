@@ -10,6 +10,7 @@ from uuid import UUID
 
 Desired = Literal["running", "stopped"]
 Phase = Literal["created", "starting", "running", "degraded", "failed", "stopping", "stopped"]
+JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 JsonObject = Mapping[str, Any]
 
 
@@ -116,3 +117,50 @@ class Page(Generic[_Record]):
 
     items: tuple[_Record, ...]
     next_cursor: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord:
+    """Long work.
+
+    Args:
+        kind / spec: what shall be done, with all defaults.
+        progress: 0…1.
+        message / metrics: what it last said.
+        result: what came of it; of a cancelled job, what it had so far.
+        error: ``{code, message, hint}`` of a failed one.
+        attempts: how often its process was started.
+        deaths: how often that process, or its worker, died.
+        worker: ``host:pid`` of who runs it, or ran it last.
+    """
+
+    id: UUID
+    organization: str
+    kind: str
+    spec: JsonObject
+    state: JobState
+    progress: float
+    message: str
+    metrics: JsonObject
+    result: JsonObject | None
+    error: JsonObject | None
+    attempts: int
+    deaths: int
+    cancel_requested: bool
+    worker: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def finished(self) -> bool:
+        return self.state in ("succeeded", "failed", "cancelled")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobLine:
+    """A line of a job's log; ``number`` counts from 1 without gaps."""
+
+    number: int
+    time: datetime
+    text: str

@@ -114,3 +114,36 @@ checkpoints = Table(
     Column("created_at", _TIME, nullable=False),
     Index(None, "twin_id", "created_at"),
 )
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organization", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("spec", JSONB, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("progress", Double, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("metrics", JSONB, nullable=False),
+    Column("result", JSONB),
+    Column("error", JSONB),
+    Column("attempts", Integer, nullable=False),
+    Column("deaths", Integer, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("worker", Text, nullable=False),
+    Column("created_at", _TIME, nullable=False),
+    Column("started_at", _TIME),
+    Column("finished_at", _TIME),
+    CheckConstraint("state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="state"),
+    Index(None, "created_at", "id"),
+)
+
+job_lines = Table(
+    "job_lines",
+    metadata,
+    Column("job_id", Uuid, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("time", _TIME, nullable=False),
+    Column("text", Text, nullable=False),
+)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +11,7 @@ from sqlalchemy import ColumnElement, Row, delete, func, insert, select, tuple_,
 
 from hanzo_twin.clock import Clock, WallClock
 from hanzo_twin.errors import ConflictError, InvalidInputError, NotFoundError, nearest
+from hanzo_twin.stores.cursor import make_cursor, parse_cursor
 from hanzo_twin.stores.database import Database
 from hanzo_twin.stores.records import Desired, JsonObject, Page, Phase, TwinRecord
 from hanzo_twin.stores.tables import twins
@@ -131,12 +130,14 @@ class TwinRepository:
         wanted += [twins.c.tags.contains(list(tags))] if tags else []
         wanted += [twins.c.name.icontains(name, autoescape=True)] if name else []
         wanted += [twins.c.phase.in_(phases)] if phases else []
-        wanted += [tuple_(twins.c.created_at, twins.c.id) > tuple_(*_parse_cursor(cursor))] if cursor else []
+        wanted += [tuple_(twins.c.created_at, twins.c.id) > tuple_(*parse_cursor(cursor))] if cursor else []
         query = select(twins).where(*wanted).order_by(twins.c.created_at, twins.c.id).limit(limit + 1)
         async with self._database.transaction() as connection:
             rows = (await connection.execute(query)).all()
         items = tuple(_record(row) for row in rows[:limit])
-        return Page(items=items, next_cursor=_cursor(items[-1]) if len(rows) > limit else "")
+        return Page(
+            items=items, next_cursor=make_cursor(items[-1].created_at, items[-1].id) if len(rows) > limit else ""
+        )
 
     async def update(
         self,
@@ -258,17 +259,3 @@ def _missing(twin_id: UUID) -> NotFoundError:
 def _record(row: Row[Any]) -> TwinRecord:
     fields = row._asdict()
     return TwinRecord(**(fields | {"tags": tuple(fields["tags"])}))
-
-
-def _cursor(last: TwinRecord) -> str:
-    return base64.urlsafe_b64encode(f"{last.created_at.isoformat()} {last.id}".encode()).decode()
-
-
-def _parse_cursor(cursor: str) -> tuple[datetime, UUID]:
-    try:
-        created_at, _, twin_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
-        return datetime.fromisoformat(created_at), UUID(twin_id)
-    except (ValueError, binascii.Error):
-        raise InvalidInputError(
-            f"'{cursor}' is no cursor.", hint="Pass on the next_cursor of the page before, unchanged."
-        ) from None

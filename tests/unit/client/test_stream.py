@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hanzo_twin.client.stream import EventParser, PartialFile
+from hanzo_twin.client.stream import EventParser, PartialFile, read_event
 from hanzo_twin.client.upload import opened_for_upload
 from hanzo_twin.errors import HanzoTwinError, InvalidInputError, NotFoundError, RuntimeUnavailableError
 from hanzo_twin.service.problems import to_problem
@@ -18,7 +18,7 @@ EVENT = EventView(time=1.5, kind="drift-began", message="It drifts.", detail={"r
 
 def feed(*lines: str) -> list[EventView]:
     parser = EventParser()
-    return [event for line in lines for event in parser.feed(line)]
+    return [read_event(data) for line in lines for data in parser.feed(line)]
 
 
 def test_events_are_read_and_keep_alives_are_not() -> None:

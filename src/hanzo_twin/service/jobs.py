@@ -1,0 +1,108 @@
+"""Jobs: submit, list, follow, cancel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from uuid import UUID
+
+from hanzo_twin.errors import InvalidInputError, NotFoundError, nearest
+from hanzo_twin.jobs.port import kinds, load_kind
+from hanzo_twin.jobs.queue import enqueue
+from hanzo_twin.service.context import Platform
+from hanzo_twin.service.views import JobLineView, JobView, Page
+from hanzo_twin.stores.records import JobRecord, JobState
+
+_POLL_S = 0.3
+
+
+async def submit_job(platform: Platform, *, kind: str, spec: Mapping[str, Any], organization: str) -> JobView:
+    """Store a job and put it into the queue.
+
+    Raises:
+        InvalidInputError: its spec cannot be run, or its kind is unknown. NotInstalledError: an extra is missing.
+        StoreUnavailableError: the database does not answer; nothing was stored.
+    """
+    if kind not in kinds():
+        raise InvalidInputError(f"There is no job of kind '{kind}'.", hint=nearest(kind, kinds()))
+    checked = await asyncio.to_thread(lambda: load_kind(kind).check(spec))
+    record = await platform.jobs.create(kind=kind, spec=checked, organization=organization)
+    try:
+        await enqueue(platform.database_url, record.id)
+    except BaseException:
+        await platform.jobs.finish(record.id, "failed", error={"code": "store-unavailable", "message": "Not queued."})
+        raise
+    return _view(record)
+
+
+async def list_jobs(
+    platform: Platform,
+    *,
+    organization: str | None = None,
+    kind: str | None = None,
+    state: JobState | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+) -> Page[JobView]:
+    """Jobs, newest first. Raises InvalidInputError: the cursor is none."""
+    page = await platform.jobs.list(organization=organization, kind=kind, state=state, limit=limit, cursor=cursor or "")
+    return Page(items=[_view(record) for record in page.items], next_cursor=page.next_cursor or None)
+
+
+async def get_job(platform: Platform, job: str) -> JobView:
+    """A job by its id. Raises NotFoundError."""
+    return _view(await platform.jobs.get(_id(job), organization=None))
+
+
+async def cancel_job(platform: Platform, job: str) -> JobView:
+    """Ask a job to save what it has and end; one that waits never begins.
+
+    Raises:
+        NotFoundError: no such job. ConflictError: it has ended.
+    """
+    return _view(await platform.jobs.request_cancel(_id(job), organization=None))
+
+
+async def job_lines(platform: Platform, job: str, *, after: int = 0, limit: int = 1000) -> list[JobLineView]:
+    """Lines of the log after that number. Raises NotFoundError."""
+    record = await platform.jobs.get(_id(job), organization=None)
+    lines = await platform.jobs.lines(record.id, after=after, limit=limit)
+    return [JobLineView(number=line.number, time=line.time, text=line.text) for line in lines]
+
+
+async def follow_job(platform: Platform, job: str, *, after: int = 0) -> AsyncIterator[JobLineView | JobView]:
+    """Lines of the log as they come, the job whenever its state or progress changes; ends with the job.
+
+    Raises:
+        NotFoundError: no such job (at once, before the first item).
+    """
+    first = await platform.jobs.get(_id(job), organization=None)
+    return _follow(platform, first, after)
+
+
+async def _follow(platform: Platform, record: JobRecord, after: int) -> AsyncIterator[JobLineView | JobView]:
+    shown: JobView | None = None
+    while True:
+        for line in await job_lines(platform, str(record.id), after=after):
+            after = line.number
+            yield line
+        view = _view(record)
+        if view != shown:
+            shown = view
+            yield view
+        if record.finished:
+            return
+        await asyncio.sleep(_POLL_S)
+        record = await platform.jobs.get(record.id, organization=None)
+
+
+def _id(job: str) -> UUID:
+    try:
+        return UUID(job)
+    except ValueError:
+        raise NotFoundError(f"There is no job '{job[:80]}'.", hint="List them with: hanzo-twin job list") from None
+
+
+def _view(record: JobRecord) -> JobView:
+    return JobView(**{name: getattr(record, name) for name in JobView.model_fields})
