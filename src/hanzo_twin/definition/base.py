@@ -63,9 +63,10 @@ def _beside_the_file(value: str, info: ValidationInfo) -> str:
 
 def _check_scene_uri(value: str, info: ValidationInfo) -> str:
     match = _SCHEME.match(value)
-    if match and match[1].lower() not in ("file", "s3"):
+    if match and match[1].lower() not in ("file", "s3", "library"):
         raise problem(
-            "must be a local path, a file: URI or an s3:// URI, got the scheme '{scheme}'", scheme=match[1].lower()
+            "must be a local path, a file: URI, an s3:// URI or library:NAME, got the scheme '{scheme}'",
+            scheme=match[1].lower(),
         )
     return _beside_the_file(value, info)
 
@@ -86,4 +87,4 @@ LocalPath = Annotated[str, AfterValidator(_beside_the_file)]
 """A file on this machine; a relative one is meant from the folder of the definition."""
 
 SceneUri = Annotated[str, AfterValidator(_check_scene_uri)]
-"""A scene or component: a local path, ``file:`` or ``s3://``."""
+"""A scene or component: a local path, ``file:``, ``s3://`` or ``library:``."""

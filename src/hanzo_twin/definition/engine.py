@@ -31,6 +31,13 @@ def _check_gpu(value: object) -> int | Literal["auto"]:
     raise problem("must be auto or the number of a GPU (0, 1, …), got {got}", got=repr(value)[:80])
 
 
+def _check_orientation(value: tuple[float, ...]) -> tuple[float, ...]:
+    if not any(value):
+        raise problem("must not be zero; no turn is [1, 0, 0, 0]")
+    return value
+
+
+Orientation = Annotated[tuple[Number, Number, Number, Number], AfterValidator(_check_orientation)]
 PrimPath = Annotated[str, AfterValidator(check_prim_path)]
 EngineName = Annotated[str, AfterValidator(_check_engine_name)]
 GpuId = Annotated[
@@ -42,18 +49,32 @@ GpuId = Annotated[
 class Composition(Model):
     """One component that is referenced into the scene."""
 
-    ref: SceneUri = Field(description="File of the component: a local path, `file:` or `s3://`.")
+    ref: SceneUri = Field(description="File of the component: a local path, `file:`, `s3://` or `library:NAME`.")
     path: PrimPath = Field(description="Prim path where it is placed, such as `/World/Robot_01`.")
+    translate: tuple[Number, Number, Number] = Field(
+        default=(0.0, 0.0, 0.0), description="Moves it, m, Z up, in the frame of the prim above."
+    )
+    orient: Orientation = Field(default=(1.0, 0.0, 0.0, 0.0), description="Turns it: a quaternion (w, x, y, z).")
+    floating_base: bool | None = Field(default=None, description="As `scene.floating_base`, for this component.")
 
 
 class SceneReference(Model):
     """Which scene the twin simulates."""
 
     uri: SceneUri = Field(
-        description="USD or URDF file: a path relative to this definition, an absolute path, `file:` or `s3://`."
+        description="USD or URDF file: a path relative to this definition, an absolute path, `file:`, `s3://`, or "
+        "`library:NAME`."
     )
     version: Whole | None = Field(default=None, ge=1, description="Version of a stored scene; none takes the newest.")
     composition: tuple[Composition, ...] = Field(default=(), description="Components referenced into the scene.")
+    floating_base: bool | None = Field(
+        default=None,
+        description="For robots of formats that cannot say so (URDF): whether they float or are welded to the world; "
+        "none decides by their links and says so.",
+    )
+    default_drives: bool = Field(
+        default=False, description="Give joints of articulations that have no drive one that holds the start."
+    )
 
 
 class EngineOptions(Model):

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any
 
 from hanzo_twin.errors import SceneError
+from hanzo_twin.scene import hold, library
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.findings import Findings, Refusal
 from hanzo_twin.scene.model import Scene
@@ -34,11 +35,19 @@ class Reference:
     """One part of a composed scene: the file ``ref`` (any known format) at the prim ``path``.
 
     The default prim of ``ref`` is taken, or the one that follows it in angle brackets: ``arm.usda</World/arm>``. A
-    relative ``ref`` starts at the directory of the base scene.
+    relative ``ref`` starts at the directory of the base scene; ``library:shelf`` names a part of the scene library.
+
+    Args:
+        translate: moves the part from where its file has it, in the frame of the prim above ``path`` [3], m, Z up.
+        orient: turns it there, quaternion (w, x, y, z) [4], of any length but zero.
+        floating_base: as in `load_scene`, for this part; None takes what is given there.
     """
 
     ref: str
     path: str
+    translate: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    orient: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
+    floating_base: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +67,11 @@ def load_scene(
     composition: Sequence[Reference] = (),
     strict: bool = True,
     floating_base: bool | None = None,
+    default_drives: bool = False,
 ) -> Scene:
     """Load ``source`` (.usd, .usda, .usdc, .usdz, .urdf), with ``composition`` referenced onto its stage.
+
+    ``library:NAME`` is a scene of the library that comes with the package (`hanzo_twin.scene.library`).
 
     Example::
 
@@ -68,11 +80,15 @@ def load_scene(
     Args:
         strict: raise on any error. Otherwise what is wrong is left out and listed in ``scene.diagnoses``.
         floating_base: for URDF robots: True lets them float, False welds them, None decides and says so.
+        default_drives: give a drive that holds the start to every joint of an articulation that has none
+            (`hanzo_twin.scene.hold`); each is told by a diagnosis.
 
     Raises:
         SceneError: it cannot be loaded; ``diagnoses`` has every reason and its remedy.
     """
-    scene, diagnoses = inspect_scene(source, composition=composition, floating_base=floating_base)
+    scene, diagnoses = inspect_scene(
+        source, composition=composition, floating_base=floating_base, default_drives=default_drives
+    )
     errors = [diagnosis for diagnosis in diagnoses if diagnosis.severity == "error"]
     if scene is None or (strict and errors):
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
@@ -91,6 +107,7 @@ def inspect_scene(
     *,
     composition: Sequence[Reference] = (),
     floating_base: bool | None = None,
+    default_drives: bool = False,
 ) -> tuple[Scene | None, tuple[Diagnosis, ...]]:
     """What can be loaded of ``source``, and everything there is to say about it; bad content raises nothing.
 
@@ -101,13 +118,16 @@ def inspect_scene(
     scene: Scene | None = None
     # USD shares layers between the stages of a process; one load at a time keeps reloading them safe.
     with _one_at_a_time, TemporaryDirectory(prefix="hanzo-twin-scene-") as folder, findings.refusals(name):
-        files = Files(Path(name), Path(folder), LoadOptions(floating_base=floating_base), findings)
-        base = files.usd_of(Path(name))
+        own = library.locate(name)
+        files = Files(own, Path(folder), LoadOptions(floating_base=floating_base), findings)
+        base = files.usd_of(own)
         if base is None:
             return None, findings.all
         compose: Any = import_module("hanzo_twin.scene.usd.compose")
         reader: Any = import_module("hanzo_twin.scene.usd.reader")
         scene = reader.read_stage(compose.compose(base, composition, files, findings), name, findings)
+    if scene is not None and default_drives:
+        scene = hold.with_default_drives(scene, findings)
     if scene is not None:
         scene = replace(scene, diagnoses=findings.all)
     return scene, findings.all
@@ -121,25 +141,33 @@ class Files:
         self._folder = folder
         self._options = options
         self._findings = findings
-        self._done: dict[Path, Path | None] = {}
+        self._done: dict[tuple[Path, LoadOptions], Path | None] = {}
 
     def resolve(self, ref: str) -> Path:
-        """The file that ``ref`` names; a relative one starts at the directory of the base scene, as in USD."""
-        return self._source.parent / ref
+        """The file that ``ref`` names; a relative one starts at the directory of the base scene, as in USD.
 
-    def usd_of(self, path: Path) -> Path | None:
+        Raises:
+            Refusal: the library has no such part.
+        """
+        return self._source.parent / library.locate(ref)
+
+    def usd_of(self, path: Path, *, floating_base: bool | None = None) -> Path | None:
         """The USD file that stands for ``path``, None if that has errors, which are reported.
+
+        Args:
+            floating_base: overrules that of the options unless it is None.
 
         Raises:
             Refusal: there is no such file, it cannot be read, or its format is unknown.
         """
-        resolved = path.absolute()
-        if resolved not in self._done:
+        options = self._options if floating_base is None else replace(self._options, floating_base=floating_base)
+        key = (path.absolute(), options)
+        if key not in self._done:
             _check_readable(path)
             module: Any = import_module(FORMATS[path.suffix.lower()])
             folder = self._folder / str(len(self._done))
-            self._done[resolved] = module.prepare(resolved, folder, self._options, self._findings)
-        return self._done[resolved]
+            self._done[key] = module.prepare(path.absolute(), folder, options, self._findings)
+        return self._done[key]
 
 
 def _check_readable(path: Path) -> None:

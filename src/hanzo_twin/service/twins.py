@@ -9,6 +9,7 @@ from typing import Any
 from hanzo_twin.definition.models import AnyDefinition, TwinDefinition
 from hanzo_twin.definition.yaml_source import definition_object, parse_definition_object
 from hanzo_twin.errors import ConflictError, InvalidInputError, NotFoundError
+from hanzo_twin.scene import library
 from hanzo_twin.service.context import Platform
 from hanzo_twin.service.lookup import find_twin
 from hanzo_twin.service.merge_patch import merge_patch
@@ -193,7 +194,7 @@ def _refuse_relative_paths(definition: AnyDefinition) -> None:
     places = [("scene.uri", definition.scene.uri)]
     places += [(f"scene.composition[{n}].ref", each.ref) for n, each in enumerate(definition.scene.composition)]
     for name, uri in places:
-        if not uri.startswith(("/", "s3://", "file:/")):
+        if not uri.startswith(("/", "s3://", "file:/", library.SCHEME)):
             raise InvalidInputError(
                 f"{name} is the relative path '{uri}', which means nothing to the server.",
                 hint="Give an absolute path, or upload the scene and give its uri.",

@@ -15,6 +15,7 @@ from hanzo_twin.definition.sync import Sync
 from hanzo_twin.definition.topics import Binding, bind
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.errors import UnsupportedError, nearest
+from hanzo_twin.scene import library
 from hanzo_twin.scene.load import Reference, load_scene
 from hanzo_twin.sync.port import SINKS, SOURCES, Inbox, LinkLimits, Sink, Source
 from hanzo_twin.twin.twin import Twin
@@ -41,10 +42,23 @@ def load_definition_scene(definition: TwinDefinition, base_directory: Path) -> S
     Raises:
         SceneError: it cannot be loaded. UnsupportedError: it is at a place that cannot be read from here.
     """
+    scene = definition.scene
     references = tuple(
-        Reference(ref=_local(item.ref, base_directory), path=item.path) for item in definition.scene.composition
+        Reference(
+            ref=_local(item.ref, base_directory),
+            path=item.path,
+            translate=item.translate,
+            orient=item.orient,
+            floating_base=item.floating_base,
+        )
+        for item in scene.composition
     )
-    return load_scene(_local(definition.scene.uri, base_directory), composition=references)
+    return load_scene(
+        _local(scene.uri, base_directory),
+        composition=references,
+        floating_base=scene.floating_base,
+        default_drives=scene.default_drives,
+    )
 
 
 def load_twin(definition: TwinDefinition, base_directory: Path) -> Twin:
@@ -127,5 +141,7 @@ def _local(uri: str, base_directory: Path) -> str:
             f"The scene {uri} has to be fetched before it can be loaded.",
             hint="Upload it with 'hanzo-twin scene upload', or name a local file.",
         )
+    if uri.startswith(library.SCHEME):
+        return uri
     path = Path(uri.removeprefix("file://").removeprefix("file:"))
     return str(path if path.is_absolute() else base_directory / path)

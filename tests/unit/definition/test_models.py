@@ -135,7 +135,7 @@ def test_a_definition_is_a_frozen_value() -> None:
         ),
         (
             {"scene": {"uri": "gs://b/x"}},
-            "scene.uri: must be a local path, a file: URI or an s3:// URI, got the scheme",
+            "scene.uri: must be a local path, a file: URI, an s3:// URI or library:NAME, got the scheme",
         ),
         (
             {"scene": {"uri": "x", "composition": [{"ref": "y", "path": "World"}]}},

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pxr import Sdf, Usd, UsdGeom, UsdPhysics
+import numpy as np
+from pxr import Gf, Sdf, Usd, UsdGeom, UsdPhysics
 
 from hanzo_twin.scene.findings import Findings, Refusal
 from hanzo_twin.scene.usd.stage import open_stage, trapped
+from hanzo_twin.scene.usd.values import Units, make_pose
+from hanzo_twin.spatial import Pose
 
 if TYPE_CHECKING:
     from hanzo_twin.scene.load import Files, Reference
 
+_PLACEMENT = "placement"
 _STAGE_FIELDS = ("upAxis", "metersPerUnit", "kilogramsPerUnit", "defaultPrim")
 
 
@@ -62,7 +66,7 @@ def _add(stage: Usd.Stage, part: Reference, files: Files, findings: Findings) ->
             "bad-prim-path", f"'{part.path}' is no prim path that a part can stand at.", "Write it like /World/arm."
         )
     file, _, target = part.ref.removesuffix(">").partition("<")
-    asset = files.usd_of(files.resolve(file))
+    asset = files.usd_of(files.resolve(file), floating_base=part.floating_base)
     if asset is None:
         return
     opened = open_stage(asset, findings)
@@ -86,6 +90,30 @@ def _add(stage: Usd.Stage, part: Reference, files: Files, findings: Findings) ->
             UsdGeom.Xform.Define(stage, above)
     prim = present or stage.DefinePrim(path)
     prim.GetReferences().AddReference(str(asset), target or Sdf.Path())
+    _place(prim, part)
+
+
+def _place(prim: Usd.Prim, part: Reference) -> None:
+    """Put the part's pose before the transform that it has in its own file, so that it moves as one."""
+    pose = make_pose(np.array(part.translate, dtype=np.float64), np.array(part.orient, dtype=np.float64))
+    if pose == Pose.identity():
+        return
+    if not prim.IsA(UsdGeom.Xformable):
+        raise Refusal(
+            "cannot-be-placed",
+            f"'{part.ref}' is a prim of type '{prim.GetTypeName()}', which has no place to be moved from.",
+            "Make the part's default prim an Xform.",
+        )
+    units = Units.of(prim.GetStage())
+    turned = units.local(pose)
+    own = UsdGeom.Xformable(prim)
+    before = list(own.GetOrderedXformOps())
+    reset = own.GetResetXformStack()
+    translate = own.AddTranslateOp(UsdGeom.XformOp.PrecisionDouble, _PLACEMENT)
+    orient = own.AddOrientOp(UsdGeom.XformOp.PrecisionDouble, _PLACEMENT)
+    translate.Set(Gf.Vec3d(*(turned.position / units.length).tolist()))
+    orient.Set(Gf.Quatd(*turned.orientation.tolist()))
+    own.SetXformOpOrder([translate, orient, *before], reset)
 
 
 def _check_units(stage: Usd.Stage, findings: Findings) -> None:

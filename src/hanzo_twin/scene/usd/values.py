@@ -164,6 +164,12 @@ class Units:
         turned = Pose(position=np.zeros(3), orientation=self.up) @ pose
         return make_pose(turned.position, turned.orientation)
 
+    def local(self, pose: Pose) -> Pose:
+        """A rigid motion given in our axes, in the stage's (still in metres)."""
+        turn = Pose(position=np.zeros(3), orientation=self.up)
+        moved = turn.inverse() @ pose @ turn
+        return make_pose(moved.position, moved.orientation)
+
     def direction(self, values: FloatArray) -> FloatArray:
         """A direction or gravity [3] given in the stage's world, in ours; length is kept."""
         turned: FloatArray = rotation_matrix(self.up) @ values
