@@ -17,25 +17,55 @@ if TYPE_CHECKING:
     from hanzo_twin.service.problems import DiagnosisView
     from hanzo_twin.service.views import SceneView
 
-app = typer.Typer(no_args_is_help=True, help="Scenes: check, upload, validate, download.")
+app = typer.Typer(no_args_is_help=True, help="Scenes: library, check, upload, validate, download.")
 
 Name = Annotated[str, typer.Option("--name", help="Name of the scene.", show_default=False)]
 Engine = Annotated[str | None, typer.Option(help="Engine that shall run it.", show_default=False)]
+FloatingBase = Annotated[
+    bool | None,
+    typer.Option(
+        "--floating-base/--fixed-base",
+        help="Let a robot of a format that cannot say so (URDF) float, or weld it to the world.",
+        show_default="by its links",
+    ),
+]
 Version = Annotated[int | None, typer.Option("--version", min=1, help="Version; the newest unless given.")]
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 
 
 @app.command()
+def library(json: Json = False) -> None:
+    """List the scenes that come with the package; a definition uses one as uri or ref: library:NAME."""
+    from hanzo_twin.scene.library.catalogue import entries
+
+    found = entries()
+    if json:
+        emit([{"name": each.name, "uri": each.uri, "summary": each.summary, "size_m": each.size} for each in found])
+        return
+    table(
+        ("NAME", "SIZE (m)", "WHAT"),
+        ((each.name, " × ".join(f"{length:g}" for length in each.size), each.summary) for each in found),
+        empty="The library is empty.",
+    )
+
+
+@app.command()
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="USD or URDF file.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="USD or URDF file, or library:NAME.", show_default=False)
+    ],
     engine: Engine = None,
+    floating_base: FloatingBase = None,
+    default_drives: Annotated[
+        bool, typer.Option("--default-drives", help="Give joints without a drive one that holds the start.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Load a file and tell what would be changed, guessed or lost; no server is needed. Exits with 1 on errors."""
     from hanzo_twin.service.scene_check import check_scene
 
-    found = check_scene(file, engine=engine)
+    found = check_scene(file, engine=engine, floating_base=floating_base, default_drives=default_drives)
     if json:
         emit(found.to_dict())
     else:
@@ -51,17 +81,19 @@ def upload(
     name: Name,
     path: Annotated[Path, typer.Option("--path", help="File, archive or folder.", show_default=False)],
     root: Annotated[str | None, typer.Option(help="File to open, where several could be.", show_default=False)] = None,
+    floating_base: FloatingBase = None,
     json: Json = False,
 ) -> None:
     """Store a new version of a scene; refused if it cannot be loaded."""
     with connect(ctx) as client:
-        view = client.upload_scene(name, path, root=root)
+        view = client.upload_scene(name, path, root=root, floating_base=floating_base)
     if json:
         emit(view)
         return
     _show(view.diagnoses)
     say(f"Scene '{view.name}' has version {view.version}.")
-    note(f"A definition uses it as: scene: {{uri: {view.uri}}}")
+    base = "" if floating_base is None else f", floating_base: {str(floating_base).lower()}"
+    note(f"A definition uses it as: scene: {{uri: {view.uri}{base}}}")
 
 
 @app.command()

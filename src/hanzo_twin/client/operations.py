@@ -232,10 +232,12 @@ def upload_scene(
     path: str | Path,
     *,
     root: str | None = None,
+    floating_base: bool | None = None,
     organization: str | None = None,
 ) -> Call[SceneView]:
     """Store a file, an archive or a folder as a new version; refused, and nothing stored, if it cannot be loaded."""
-    data = {"name": name, "root": root, "organization": organization}
+    floats = None if floating_base is None else str(floating_base).lower()
+    data = {"name": name, "root": root, "organization": organization, "floating_base": floats}
     return Call(
         method="POST",
         path="/v1/scenes",

@@ -9,7 +9,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -101,6 +101,7 @@ def check_scene(
     engine: str | None = None,
     composition: Sequence[Reference] = (),
     floating_base: bool | None = None,
+    default_drives: bool = False,
     timeout_s: float = 60.0,
 ) -> SceneReport:
     """Inspect ``source`` as `load_scene` would load it; with ``engine``, also build it there once.
@@ -119,8 +120,9 @@ def check_scene(
         request = {
             "source": name,
             "engine": engine,
-            "composition": [{"ref": part.ref, "path": part.path} for part in composition],
+            "composition": [asdict(part) for part in composition],
             "floating_base": floating_base,
+            "default_drives": default_drives,
             "timeout_s": timeout_s,
             "answer": str(answer),
         }
@@ -129,11 +131,17 @@ def check_scene(
 
 
 def inspect_for_engine(
-    source: str, engine: str | None, composition: Sequence[Reference] = (), floating_base: bool | None = None
+    source: str,
+    engine: str | None,
+    composition: Sequence[Reference] = (),
+    floating_base: bool | None = None,
+    default_drives: bool = False,
 ) -> SceneReport:
     """What `check_scene` reports, found in this process."""
     asked = load_engine(engine) if engine is not None else None
-    scene, diagnoses = inspect_scene(source, composition=composition, floating_base=floating_base)
+    scene, diagnoses = inspect_scene(
+        source, composition=composition, floating_base=floating_base, default_drives=default_drives
+    )
     broken = any(diagnosis.severity == "error" for diagnosis in diagnoses)
     if scene is not None and asked is not None and not broken:
         diagnoses = (*_refusals(scene, asked), *diagnoses)
@@ -189,7 +197,9 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     parts = [Reference(**part) for part in request["composition"]]
-    report = inspect_for_engine(request["source"], request["engine"], parts, request["floating_base"])
+    report = inspect_for_engine(
+        request["source"], request["engine"], parts, request["floating_base"], request["default_drives"]
+    )
     Path(request["answer"]).write_text(json.dumps(report.to_dict()))
 
 

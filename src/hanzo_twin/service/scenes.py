@@ -59,9 +59,18 @@ async def list_versions(platform: Platform, scene: str) -> list[SceneView]:
 
 
 async def upload_scene(
-    platform: Platform, *, name: str, organization: str, uploads: Sequence[Upload], root: str | None = None
+    platform: Platform,
+    *,
+    name: str,
+    organization: str,
+    uploads: Sequence[Upload],
+    root: str | None = None,
+    floating_base: bool | None = None,
 ) -> SceneView:
     """Check what was uploaded and store it as the next version; what cannot be loaded is not stored.
+
+    Args:
+        floating_base: how the check takes a robot of a format that cannot say so; a definition says it for a twin.
 
     Raises:
         SceneError: it cannot be loaded; ``diagnoses`` has every reason.
@@ -73,7 +82,7 @@ async def upload_scene(
         folder, packed = Path(temporary) / "files", Path(temporary) / "scene.zip"
         names = await asyncio.to_thread(unpack, uploads, folder, LIMITS)
         chosen = choose_root(names, root)
-        report = await asyncio.to_thread(check_scene, folder / chosen)
+        report = await asyncio.to_thread(check_scene, folder / chosen, floating_base=floating_base)
         diagnoses = [_relative(each.to_dict(), folder) for each in report.diagnoses]
         if not report.ok:
             raise _refusal(name, chosen, report, folder)

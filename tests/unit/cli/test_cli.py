@@ -252,3 +252,26 @@ def test_how_long_ago_is_a_time() -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(InvalidInputError, match="is no time"):
         parse_time(text)
+
+
+def test_the_scene_library_is_listed_and_checked_by_name() -> None:
+    listed = json.loads(hanzo_twin("scene", "library", "--json").stdout)
+    shelf = next(each for each in listed if each["name"] == "shelf")
+    assert (shelf["uri"], shelf["size_m"]) == ("library:shelf", [0.6, 1.8, 2.0])
+    assert "A shelf with four boards" in hanzo_twin("scene", "library").stdout
+    done = hanzo_twin("scene", "check", "library:arm", "--json")
+    assert json.loads(done.stdout)["articulations"][0]["path"] == "/arm"
+
+
+def test_scene_check_lets_a_robot_float_and_hold(tmp_path: Path) -> None:
+    robot = tmp_path / "arm.urdf"
+    inertial = '<inertial><mass value="1"/><inertia ixx="1" ixy="0" ixz="0" iyy="1" iyz="0" izz="1"/></inertial>'
+    robot.write_text(
+        f'<robot name="arm"><link name="a">{inertial}</link><link name="b">{inertial}</link><joint name="j" '
+        'type="continuous"><parent link="a"/><child link="b"/><axis xyz="0 1 0"/></joint></robot>'
+    )
+    found = json.loads(hanzo_twin("scene", "check", str(robot), "--floating-base", "--default-drives", "--json").stdout)
+    assert found["articulations"] == [{"path": "/arm", "joints": ["/arm/Physics/j"], "fixed_base": False}]
+    assert {"base-floating", "drive-added"} <= {each["code"] for each in found["diagnoses"]}
+    welded = json.loads(hanzo_twin("scene", "check", str(robot), "--fixed-base", "--json").stdout)
+    assert welded["articulations"][0]["fixed_base"]

@@ -49,10 +49,16 @@ async def upload_scene(
         Form(max_length=1000, description="The file to open, where several could be.", examples=["arm.usda"]),
     ] = None,
     organization: Annotated[str, Form(max_length=63, description="Owner.", examples=["default"])] = "default",
+    floating_base: Annotated[
+        bool | None,
+        Form(description="Whether the check lets a robot of a format that cannot say so (URDF) float."),
+    ] = None,
 ) -> SceneView:
     """Store a new version. A scene that cannot be loaded is refused with its diagnoses, and nothing is stored."""
     uploads = [Upload(name=each.filename or "", content=each.file) for each in files]
-    view = await scenes.upload_scene(platform, name=name, organization=organization, uploads=uploads, root=root)
+    view = await scenes.upload_scene(
+        platform, name=name, organization=organization, uploads=uploads, root=root, floating_base=floating_base
+    )
     response.headers["Location"] = f"/v1/scenes/{view.name}?version={view.version}"
     return view
 
