@@ -1,9 +1,10 @@
 """Drives for joints that have none, chosen so that they hold where the scene starts.
 
-URDF has no drives and MJCF need not have any: such a robot falls together. A joint that turns the inertia J and is driven
-with stiffness J·ω² and damping 2·J·ω returns to its target like a critically damped oscillator of angular frequency ω,
-and gives way to its weight by about g/(l·ω²), with l the lever. J is that of the bodies beyond the joint about its axis
-as they stand at the start; of a robot that floats it is that of the heavier side, because a planted foot moves the rest.
+URDF has no drives and MJCF need not have any: such a robot falls together. A joint that turns the inertia J and is
+driven with stiffness J·ω² and damping 2·J·ω returns to its target like a critically damped oscillator of angular
+frequency ω, and gives way to its weight by about g/(l·ω²), with l the lever. J is that of the bodies beyond the joint
+about its axis as they stand at the start; of a robot that floats it is that of the heavier side, because a planted foot
+moves the rest.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Scenes that come with the package, in USD: ``library:NAME`` wherever a scene or a component is named.
 
-A file of the library is a whole scene when it is opened, with a ground, a light and a camera under ``/surroundings``, and
-a part when it is referenced: only its default prim ``/NAME`` comes along. Parts stand on z = 0, X is their front.
+A file of the library is a whole scene when it is opened, with a ground, a light and a camera under ``/surroundings``,
+and a part when it is referenced: only its default prim ``/NAME`` comes along. Parts stand on z = 0, X is their front.
 """
 
 from __future__ import annotations
