@@ -670,7 +670,7 @@ class EngineConformance:
             velocity = np.concatenate([seen["linear_velocity"], seen["angular_velocity"]])
             assert poses[1, column] == pytest.approx(pose, abs=1e-9)
             assert velocities[1, column] == pytest.approx(velocity, abs=1e-9)
-        with pytest.raises(NotFoundError, match="at '/World/box_11'|no body '/World/box_11'"):
+        with pytest.raises(NotFoundError, match=r"at '/World/box_11'|no body '/World/box_11'"):
             batch.body_states(["/World/box_11"])
         batch.close()
         simulation.close()
