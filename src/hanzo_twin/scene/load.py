@@ -23,6 +23,8 @@ FORMATS = {
     ".usdc": "hanzo_twin.scene.usd.asset",
     ".usdz": "hanzo_twin.scene.usd.asset",
     ".urdf": "hanzo_twin.scene.urdf.asset",
+    ".sdf": "hanzo_twin.scene.sdf.asset",
+    ".world": "hanzo_twin.scene.sdf.asset",
 }
 """Module for each suffix; its ``prepare(path, folder, options, findings)`` gives the USD file to open."""
 

@@ -13,7 +13,7 @@ from pxr import Tf, Usd, UsdPhysics
 from hanzo_twin.scene.findings import Findings, Refusal
 from hanzo_twin.scene.urdf import check, meshes
 from hanzo_twin.scene.urdf.check import JointEnds
-from hanzo_twin.scene.urdf.document import Element, parse
+from hanzo_twin.scene.xml_document import Element, parse
 
 if TYPE_CHECKING:
     from hanzo_twin.scene.load import LoadOptions

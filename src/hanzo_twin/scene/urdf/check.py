@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from hanzo_twin.errors import nearest
 from hanzo_twin.scene.findings import Findings
-from hanzo_twin.scene.urdf.document import Element
+from hanzo_twin.scene.xml_document import Element
 
 JOINT_TYPES = ("revolute", "continuous", "prismatic", "fixed", "floating", "planar")
 DEEPEST = 200

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hanzo_twin.scene.urdf.document import Element
+from hanzo_twin.scene.xml_document import Element
 
 FORMATS = (".stl", ".obj", ".dae")
 

@@ -1,4 +1,4 @@
-"""URDF as a tree of elements that know their line."""
+"""XML as a tree of elements that know their file and line."""
 
 from __future__ import annotations
 
@@ -12,16 +12,23 @@ from hanzo_twin.scene.findings import Refusal
 
 @dataclass(kw_only=True)
 class Element:
-    """One XML element; filled while parsing, read only afterwards."""
+    """One XML element; filled while parsing, read only afterwards. ``content`` is its own text, without that of children."""
 
     tag: str
     line: int
     attributes: dict[str, str]
     children: list[Element] = field(default_factory=list)
+    content: str = ""
+    file: str = ""
 
     @property
     def name(self) -> str:
         return self.attributes.get("name", "")
+
+    @property
+    def where(self) -> str:
+        """``file:line``."""
+        return f"{self.file}:{self.line}"
 
     def all(self, tag: str) -> Iterator[Element]:
         """Children with this tag."""
@@ -39,12 +46,22 @@ class Element:
             yield element
             open_elements.extend(reversed(element.children))
 
-    def text(self, path: str, attribute: str) -> str:
-        """Attribute of the element at ``path`` (tags joined by "/") below this one; "" where it is missing."""
+    def at(self, path: str) -> Element | None:
+        """The first element at ``path`` (tags joined by "/") below this one, None if there is none."""
         element: Element | None = self
         for tag in path.split("/"):
             element = element.first(tag) if element else None
+        return element
+
+    def text(self, path: str, attribute: str) -> str:
+        """Attribute of the element at ``path`` below this one; "" where it is missing."""
+        element = self.at(path)
         return element.attributes.get(attribute, "") if element else ""
+
+    def value(self, path: str, default: str = "") -> str:
+        """Content of the element at ``path`` below this one, without the space around it."""
+        element = self.at(path)
+        return element.content.strip() if element else default
 
 
 def parse(path: Path) -> Element:
@@ -64,6 +81,8 @@ class _Parser:
         self._expat = expat.ParserCreate()
         self._expat.StartElementHandler = self._start
         self._expat.EndElementHandler = self._end
+        self._expat.CharacterDataHandler = self._text
+        self._expat.buffer_text = True
         self._expat.EntityDeclHandler = self._entity
 
     def parse(self) -> Element:
@@ -85,7 +104,7 @@ class _Parser:
         return self._root
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        element = Element(tag=tag, line=self._expat.CurrentLineNumber, attributes=attributes)
+        element = Element(tag=tag, line=self._expat.CurrentLineNumber, attributes=attributes, file=self._path.name)
         if self._open:
             self._open[-1].children.append(element)
         else:
@@ -94,6 +113,10 @@ class _Parser:
 
     def _end(self, _tag: str) -> None:
         self._open.pop()
+
+    def _text(self, text: str) -> None:
+        if self._open:
+            self._open[-1].content += text
 
     def _entity(self, name: str, *_rest: object) -> None:
         raise Refusal(
