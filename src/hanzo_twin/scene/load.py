@@ -71,7 +71,7 @@ def load_scene(
     floating_base: bool | None = None,
     default_drives: bool = False,
 ) -> Scene:
-    """Load ``source`` (.usd, .usda, .usdc, .usdz, .urdf), with ``composition`` referenced onto its stage.
+    """Load ``source`` (.usd, .usda, .usdc, .usdz, .urdf, .sdf, .world), with ``composition`` referenced onto its stage.
 
     ``library:NAME`` is a scene of the library that comes with the package (`hanzo_twin.scene.library`).
 

@@ -12,7 +12,7 @@ from hanzo_twin.scene.findings import Refusal
 
 @dataclass(kw_only=True)
 class Element:
-    """One XML element; filled while parsing, read only afterwards. ``content`` is its own text, without that of children."""
+    """One XML element; ``content`` is its own text, without that of its children."""
 
     tag: str
     line: int

@@ -15,7 +15,7 @@ from typing import IO
 from hanzo_twin.errors import InvalidInputError, nearest
 from hanzo_twin.service.archive import is_archive, open_archive
 
-SCENE_SUFFIXES = (".usda", ".usd", ".usdc", ".usdz", ".urdf")
+SCENE_SUFFIXES = (".usda", ".usd", ".usdc", ".usdz", ".urdf", ".sdf", ".world")
 _MAX_DEPTH = 32
 _MAX_NAME_BYTES = 255
 _CHUNK = 1 << 20

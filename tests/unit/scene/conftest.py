@@ -54,3 +54,16 @@ def inspect_urdf(tmp_path: Path) -> Callable[..., tuple[Scene | None, Found]]:
         return scene, by_code(diagnoses)
 
     return inspect
+
+
+@pytest.fixture
+def inspect_sdf(tmp_path: Path) -> Callable[..., tuple[Scene | None, Found]]:
+    """Inspect the elements of an SDF (wrapped in <sdf version="1.11"><model name="m"> unless they are)."""
+
+    def inspect(text: str, name: str = "file.sdf") -> tuple[Scene | None, Found]:
+        file = tmp_path / name
+        file.write_text(text if "<sdf" in text else f'<sdf version="1.11"><model name="m">\n{text}\n</model></sdf>')
+        scene, diagnoses = inspect_scene(file)
+        return scene, by_code(diagnoses)
+
+    return inspect

@@ -51,9 +51,7 @@ def _version(root: Element, findings: Findings) -> str:
         findings.warning(
             "sdf-version",
             root.where,
-            f"The file is of version '{text}'; it is read like {_NEWEST[0]}.{_NEWEST[1]}."
-            if numbers > _NEWEST or not numbers
-            else f"The file is of version '{text}'; what has changed until {_OLDEST[0]}.{_OLDEST[1]} is not known here.",
+            f"The file is of version '{text}'; it is read like {_NEWEST[0]}.{_NEWEST[1]}, as far as that goes.",
             f"Known are {_OLDEST[0]}.{_OLDEST[1]} to {_NEWEST[0]}.{_NEWEST[1]}.",
         )
     return text

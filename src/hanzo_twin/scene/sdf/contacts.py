@@ -126,7 +126,7 @@ def _bits(surface: Element, name: str) -> int:
 
 
 def _touch(first: tuple[int, int], second: tuple[int, int]) -> bool:
-    """Whether colliders with these (collide, category) masks touch; without categories the collide masks are compared."""
+    """Whether colliders with these (collide, category) masks touch; without categories the collide masks count."""
     if first[1] == second[1] == _ALL_BITS:
         return bool(first[0] & second[0])
     return bool(first[0] & second[1]) and bool(second[0] & first[1])

@@ -56,9 +56,7 @@ class Frames:
             self._add(join(own, frame.name), frame, own, frame.attributes.get("attached_to") or MODEL)
         for joint in model.all("joint"):
             self._add(join(own, joint.name), joint, own, joint.value("child") or MODEL)
-        self._nodes[join(own, MODEL)] = _Node(
-            element=model, scope=scope, anchor=above, attached=_canonical(model, own)
-        )
+        self._nodes[join(own, MODEL)] = _Node(element=model, scope=scope, anchor=above, attached=_canonical(model, own))
 
     def _add(self, name: str, element: Element, scope: str, anchor: str) -> None:
         if name in self._nodes:
@@ -140,7 +138,7 @@ class Frames:
         if node.element.tag != "model" or not node.scope:
             default = self.find(default, node.scope, node.element)
         placed = self._place(node.element, node.scope, default, below)
-        placement = (node.element.attributes.get("placement_frame", "") or node.element.value("placement_frame")).strip()
+        placement = node.element.attributes.get("placement_frame", "") or node.element.value("placement_frame")
         if node.element.tag != "model" or not placement:
             return placed
         own = name.removesuffix(f"::{MODEL}")

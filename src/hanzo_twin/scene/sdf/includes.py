@@ -13,6 +13,11 @@ from hanzo_twin.scene.sdf.resources import find
 from hanzo_twin.scene.xml_document import Element, parse
 
 DEEPEST = 40
+"""Includes within includes, and models within models."""
+
+LARGEST = 300_000
+"""Elements that all includes together may copy; files that include each other twice grow without bound."""
+
 _KNOWN = ("uri", "name", "pose", "static", "placement_frame", "plugin")
 _OVERRIDES = ("pose", "static", "placement_frame")
 _ENTITIES = ("model", "actor", "light")
@@ -40,6 +45,7 @@ class Includes:
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self._read: dict[Path, Element] = {}
+        self._copied = 0
         self.origin: dict[str, Path] = {}
         """Directory anchor of each file, by the name that elements carry; meshes are looked for beside it."""
 
@@ -56,7 +62,9 @@ class Includes:
         if path not in self._read:
             root = document(path)
             _label(root, self._label(path))
-            self._replace(root, path, (*above, path), root.attributes.get("version", ""))
+            _check_depth(root)
+            self._replace(root, path, (*above, path))
+            _check_depth(root)
             self._read[path] = root
         return self._read[path]
 
@@ -68,12 +76,12 @@ class Includes:
         self.origin[name] = path
         return name
 
-    def _replace(self, element: Element, path: Path, above: tuple[Path, ...], version: str) -> None:
+    def _replace(self, element: Element, path: Path, above: tuple[Path, ...]) -> None:
         children: list[Element] = []
         for child in element.children:
             if child.tag != "include":
                 if child.tag in ("model", "world"):
-                    self._replace(child, path, above, version)
+                    self._replace(child, path, above)
                 children.append(child)
                 continue
             with self._findings.refusals(child.where):
@@ -94,6 +102,13 @@ class Includes:
         found = next((child for child in root.children if child.tag in _ENTITIES), None)
         if found is None:
             raise Refusal("include-missing", f"'{uri}' ({file.name}) has no model.", "Name a file with a <model>.")
+        self._copied += sum(1 for _ in found.every())
+        if self._copied > LARGEST:
+            raise Refusal(
+                "too-large",
+                f"The includes make more than {LARGEST} elements.",
+                "Load the parts as scenes of their own.",
+            )
         entity = copy.deepcopy(found)
         entity.attributes.setdefault("sdf_version", root.attributes.get("version", ""))
         if name := include.value("name"):
@@ -129,6 +144,17 @@ def _move_to(child: Element, frame_name: str) -> None:
         pose = replace(child, tag="pose", attributes={}, children=[], content="")
         child.children = [pose, *child.children]
     pose.attributes.setdefault("relative_to", frame_name)
+
+
+def _check_depth(root: Element) -> None:
+    open_elements = [(root, 0)]
+    while open_elements:
+        element, depth = open_elements.pop()
+        if depth > DEEPEST:
+            raise Refusal(
+                "too-deep", f"{element.where}: elements are nested more than {DEEPEST} deep.", "Flatten the model."
+            )
+        open_elements += [(child, depth + 1) for child in element.children]
 
 
 def _label(root: Element, name: str) -> None:

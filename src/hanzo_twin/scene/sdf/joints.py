@@ -1,4 +1,4 @@
-"""Joints: frames, axes, limits, passive dynamics, mimicry and gearboxes."""
+"""Joints: frames, axes, limits, passive dynamics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hanzo_twin.scene.sdf.shapes import frame_of, from_z
 from hanzo_twin.scene.xml_document import Element
 from hanzo_twin.spatial import FloatArray, Pose, rotation_matrix
 
-_DEGREE = math.pi / 180
+DEGREE = math.pi / 180
 _KINDS: dict[str, Any] = {
     "revolute": UsdPhysics.RevoluteJoint,
     "continuous": UsdPhysics.RevoluteJoint,
@@ -85,7 +85,7 @@ class JointWriter:
         for end in ends:
             if end and end not in self._prims:
                 raise Refusal("joint-missing-body", f"The link '{end}' of joint '{joint.name}' cannot be read.", "")
-        axes = [self._axis(joint, tag, scope, own, version) for tag in ("axis", "axis2")]
+        axes = [self.axis(joint, tag, scope, own, version) for tag in ("axis", "axis2")]
         welded = kind in ("revolute", "prismatic") and _limits(joint, "axis") == (0.0, 0.0)
         schema = UsdPhysics.FixedJoint if welded else _KINDS[kind]
         prim = self._author.define(schema, model, joint)
@@ -111,7 +111,7 @@ class JointWriter:
             raise Refusal("joint-missing-body", f"The joint '{joint.name}' has no <{end}>.", "Name a link, or world.")
         return self._frames.find(name, scope, joint)
 
-    def _axis(self, joint: Element, tag: str, scope: str, own: str, version: tuple[int, ...]) -> FloatArray:
+    def axis(self, joint: Element, tag: str, scope: str, own: str, version: tuple[int, ...]) -> FloatArray:
         """Unit vector in the joint's frame."""
         element = joint.first(tag)
         default = (0.0, 0.0, 1.0)
@@ -136,7 +136,7 @@ class JointWriter:
         """Orientation [4] of USD's joint frame in SDF's, which brings the axis where USD wants it."""
         still = np.array([1.0, 0.0, 0.0, 0.0])
         if kind in ("universal", "revolute2"):
-            if np.linalg.norm(np.cross(*axes)) < 1e-6:
+            if np.linalg.norm(np.cross(axes[0], axes[1])) < 1e-6:
                 raise Refusal("bad-axis", "Its two axes are parallel.", "Write axes that are perpendicular.")
             if abs(float(axes[0] @ axes[1])) > 1e-6:
                 self._findings.warning(
@@ -161,7 +161,7 @@ class JointWriter:
             (joint.CreateLocalRot0Attr, joint.CreateLocalRot1Attr)[index](quatf(local))
 
     def _single(self, prim: Usd.Prim, joint: Element, kind: str) -> None:
-        per = 1.0 if kind == "prismatic" else _DEGREE
+        per = 1.0 if kind == "prismatic" else DEGREE
         lower, upper = (-math.inf, math.inf) if kind == "continuous" else _limits(joint, "axis")
         for name, value in (("lower", lower), ("upper", upper)):
             if math.isfinite(value):
@@ -193,11 +193,11 @@ class JointWriter:
         for tag, name in (("axis", "rotX"), ("axis2", "rotY")):
             lower, upper = _limits(joint, tag)
             limit = UsdPhysics.LimitAPI.Apply(prim, name)
-            limit.CreateLowAttr(lower / _DEGREE)
-            limit.CreateHighAttr(upper / _DEGREE)
+            limit.CreateLowAttr(lower / DEGREE)
+            limit.CreateHighAttr(upper / DEGREE)
             damping = number(joint, f"{tag}/dynamics/damping", 0.0)
             if damping:
-                UsdPhysics.DriveAPI.Apply(prim, name).CreateDampingAttr(damping * _DEGREE)
+                UsdPhysics.DriveAPI.Apply(prim, name).CreateDampingAttr(damping * DEGREE)
             for lost in ("friction", "spring_stiffness"):
                 if number(joint, f"{tag}/dynamics/{lost}", 0.0):
                     self._findings.warning("sdf-lost", str(prim.GetPath()), f"{lost} of its <{tag}> is not kept.", "")
@@ -212,82 +212,6 @@ class JointWriter:
             )
         if kind == "ball" and number(joint, "axis/dynamics/damping", 0.0):
             self._findings.warning("sdf-lost", path, "The damping of a ball joint is not kept.", "")
-
-    def couple(self, gearboxes: list[tuple[Element, str]]) -> None:
-        """Write the mimicry between joints, once all of them are there; ``gearboxes`` are joints with their scope."""
-        for name, written in self.written.items():
-            mimic = written.element.at("axis/mimic")
-            if mimic is not None:
-                with self._findings.refusals(mimic.where):
-                    self._mimic(name, written, mimic)
-        for gearbox, scope in gearboxes:
-            with self._findings.refusals(gearbox.where):
-                self._gear(gearbox, scope)
-
-    def _mimic(self, name: str, written: WrittenJoint, mimic: Element) -> None:
-        leader = self.written.get(join(written.scope, mimic.attributes.get("joint", "")))
-        if leader is None:
-            raise Refusal(
-                "mimic-missing-joint",
-                f"The joint '{name}' mimics '{mimic.attributes.get('joint', '')}', which is no joint of its model.",
-                "Correct the mimic's joint.",
-            )
-        if mimic.attributes.get("axis", "axis") != "axis":
-            self._findings.warning("sdf-lost", mimic.where, "Mimicry of a second axis is not kept.", "")
-            return
-        multiplier = number(mimic, "multiplier", 1.0)
-        # SDFormat 1.11: position = multiplier · (leader − reference) + offset.
-        offset = number(mimic, "offset", 0.0) - multiplier * number(mimic, "reference", 0.0)
-        _follow(written.prim, leader.prim, multiplier, offset)
-
-    def _gear(self, gearbox: Element, scope: str) -> None:
-        """A gearbox couples two joints that start at its reference body.
-
-        The angle of the child against that body is −ratio times the angle of the parent, each about its own axis.
-        """
-        reference = gearbox.value("gearbox_reference_body")
-        links = {
-            name: self._frames.link_of(self._frames.find(text, scope, gearbox))
-            for name, text in (("reference", reference), ("parent", gearbox.value("parent")), ("child", gearbox.value("child")))
-        }
-        driving, driven = (self._between(links["reference"], links[end], gearbox) for end in ("parent", "child"))
-        own = join(scope, gearbox.name)
-        signs = 1.0
-        for tag, (joint, forward) in (("axis", driving), ("axis2", driven)):
-            axis = self._axis(gearbox, tag if gearbox.first(tag) is not None else "axis", scope, own, (1, 12))
-            world = rotation_matrix(self._frames.pose_of(own).orientation) @ axis
-            along = float(world @ joint.axis)
-            if abs(abs(along) - 1) > 1e-3:
-                raise Refusal(
-                    "joint-unsupported",
-                    f"The axes of the gearbox '{gearbox.name}' are not those of the joints it couples.",
-                    "Write the same axes.",
-                )
-            signs *= math.copysign(1.0, along) * forward
-        _follow(driven[0].prim, driving[0].prim, -number(gearbox, "gearbox_ratio", 1.0) * signs, 0.0)
-        self._findings.info(
-            "gearbox-mimic",
-            str(driven[0].prim.GetPath()),
-            f"The gearbox '{gearbox.name}' became mimicry of '{driving[0].prim.GetPath()}'.",
-        )
-
-    def _between(self, reference: str, link: str, gearbox: Element) -> tuple[WrittenJoint, float]:
-        """The joint between two links, and 1 where the first is its parent, −1 where it is its child."""
-        for written in self.written.values():
-            if {written.parent, written.child} == {reference, link}:
-                return written, 1.0 if written.parent == reference else -1.0
-        raise Refusal(
-            "joint-unsupported",
-            f"The gearbox '{gearbox.name}' has no joint between its reference body '{reference}' and '{link}'.",
-            "Name the body that both joints start at.",
-        )
-
-
-def _follow(follower: Usd.Prim, leader: Usd.Prim, multiplier: float, offset: float) -> None:
-    per = 1.0 if follower.IsA(UsdPhysics.PrismaticJoint) else _DEGREE
-    follower.CreateRelationship("newton:mimicJoint").SetTargets([leader.GetPath()])
-    author(follower, "newton:mimicCoef1", _FLOAT, multiplier)
-    author(follower, "newton:mimicCoef0", _FLOAT, offset / per)
 
 
 def _limits(joint: Element, tag: str) -> tuple[float, float]:
@@ -306,4 +230,3 @@ def _bound(joint: Element, path: str) -> float:
     """A limit of velocity or effort; a negative one means none."""
     value = number(joint, path, math.inf, infinite=True)
     return math.inf if value < 0 else value
-

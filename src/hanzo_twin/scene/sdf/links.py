@@ -99,7 +99,7 @@ class LinkWriter:
                 str(prim.GetPath()),
                 f"The link '{link.name}' ({link.where}) has no <inertial>; SDFormat's default is taken: 1 kg, 1 kg·m² "
                 "about each axis.",
-                "Write <inertial>, with auto=\"true\" to compute it from the collisions.",
+                'Write <inertial>, with auto="true" to compute it from the collisions.',
             )
             found = MassProperties(mass=1.0, center=np.zeros(3), inertia=np.eye(3))
         else:

@@ -85,18 +85,16 @@ def _read_dae(path: Path) -> list[Surface]:
     surfaces: list[Surface] = []
     for geometry in document.scene.objects("geometry") if document.scene else ():
         for primitive in geometry.primitives():
-            triangles = primitive if hasattr(primitive, "vertex_index") and _is_triangles(primitive) else None
-            triangles = primitive.triangleset() if triangles is None and hasattr(primitive, "triangleset") else triangles
-            if triangles is None:
+            if np.ndim(primitive.vertex_index) == 2 and np.shape(primitive.vertex_index)[1] == 3:
+                triangles = primitive
+            elif hasattr(primitive, "triangleset"):
+                triangles = primitive.triangleset()
+            else:
                 continue
             vertices = np.asarray(triangles.vertex, dtype=np.float64) * unit @ upright.T
             name = str(geometry.original.name or geometry.original.id)
             surfaces.append(_used(name, vertices, np.asarray(triangles.vertex_index).reshape(-1, 3)))
     return surfaces
-
-
-def _is_triangles(primitive: Any) -> bool:
-    return np.ndim(primitive.vertex_index) == 2 and np.shape(primitive.vertex_index)[1] == 3
 
 
 def _used(name: str, vertices: FloatArray, triangles: IntArray) -> Surface:

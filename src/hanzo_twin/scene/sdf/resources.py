@@ -20,7 +20,7 @@ def find(uri: str, beside: Path) -> Path:
     """
     scheme, separator, rest = uri.partition("://")
     if not separator:
-        candidates = [beside.parent / uri]
+        candidates = [beside.parent / uri, beside.parent / uri.lstrip("/")]
     elif scheme in ("model", "package"):
         candidates = [place / rest for place in _places(beside)]
     elif scheme == "file":

@@ -14,6 +14,7 @@ from hanzo_twin.scene.findings import Findings, Refusal
 from hanzo_twin.scene.sdf import contacts, lights, plugins
 from hanzo_twin.scene.sdf.author import Author, author, place
 from hanzo_twin.scene.sdf.contacts import ContactWriter
+from hanzo_twin.scene.sdf.couplings import CouplingWriter
 from hanzo_twin.scene.sdf.frames import MODEL, WORLD, Frames, join
 from hanzo_twin.scene.sdf.joints import JointWriter, WrittenJoint
 from hanzo_twin.scene.sdf.links import LinkWriter
@@ -29,8 +30,8 @@ STEP = 0.001
 
 _WORLD_READ = ("model", "light", "physics", "gravity", "frame", "plugin")
 _WORLD_IGNORED = ("gui", "scene", "magnetic_field", "atmosphere", "spherical_coordinates", "audio")
-_MODEL_READ = ("model", "link", "joint", "frame", "pose", "static", "self_collide", "plugin", "placement_frame", "enable_wind")
-_MODEL_IGNORED = ("allow_auto_disable",)
+_MODEL_READ = ("model", "link", "joint", "frame", "pose", "static", "self_collide", "plugin", "placement_frame")
+_MODEL_IGNORED = ("allow_auto_disable", "enable_wind")
 
 
 class WorldWriter:
@@ -63,7 +64,7 @@ class WorldWriter:
         for light in world.all("light"):
             with self._findings.refusals(light.where):
                 lights.write(self._author, self._root, light, self._frames.place(light, "", WORLD), self._findings)
-        self._joints.couple(self._gearboxes)
+        CouplingWriter(self._joints, self._frames, self._findings).write(self._gearboxes)
         for model in world.all("model"):
             self._plugins(model, "")
         plugins.of_model(world, "", self._joints.written, self._findings)
@@ -76,7 +77,7 @@ class WorldWriter:
         self._joints.root_frame = join(model.name, MODEL)
         place(self._root, self._frames.pose_of(join(model.name, MODEL)))
         self._model(self._root, model, "", self._version, static=False)
-        self._joints.couple(self._gearboxes)
+        CouplingWriter(self._joints, self._frames, self._findings).write(self._gearboxes)
         self._plugins(model, "")
         self._contacts.finish()
 

@@ -35,7 +35,7 @@ def filtered_pairs(
         if not _collides_with_itself(stage.GetPrimAtPath(path)):
             for first, second in combinations(articulation.bodies, 2):
                 pairs |= _pair(first, second)
-    pairs |= _group_pairs(parsed, bodies, static_shapes)
+    pairs |= _group_pairs(stage, parsed, bodies, static_shapes)
     shapes = {shape.path for body in bodies.values() for shape in body.shapes}
     known = bodies.keys() | static_shapes.keys() | shapes
     return tuple(sorted(pair for pair in pairs if known.issuperset(pair)))
@@ -49,7 +49,9 @@ def _collides_with_itself(prim: Usd.Prim) -> bool:
     return True
 
 
-def _group_pairs(parsed: dict[Any, Any], bodies: Mapping[str, Body], static_shapes: Mapping[str, Shape]) -> Pairs:
+def _group_pairs(
+    stage: Usd.Stage, parsed: dict[Any, Any], bodies: Mapping[str, Body], static_shapes: Mapping[str, Shape]
+) -> Pairs:
     groups = list(parsed.get(UsdPhysics.ObjectType.CollisionGroup, ([], []))[1])
     if not groups:
         return set()
@@ -67,7 +69,9 @@ def _group_pairs(parsed: dict[Any, Any], bodies: Mapping[str, Body], static_shap
     for group in groups:
         own = str(group.primPath)
         named = {str(path) for path in group.filteredGroups}
-        others = members.keys() - named if group.invertFilteredGroups else named
+        # UsdPhysics' parser leaves its own invertFilteredGroups unset where the attribute is not authored.
+        inverted = stage.GetPrimAtPath(own).GetAttribute("physics:invertFilteredGroups").Get() is True
+        others = members.keys() - named if inverted else named
         for other in others:
             _join(pairs, members[own], members.get(other, set()))
     return pairs
