@@ -129,7 +129,7 @@ def test_what_a_world_has_that_is_not_kept(inspect_sdf: Inspect) -> None:
     )
     assert scene is not None
     assert scene.step_hint == pytest.approx(1 / 333)
-    assert scene.gravity == (0, 0, -9.8)
+    assert scene.gravity == pytest.approx((0, 0, -9.8))
     lost = {diagnosis.message for diagnosis in found["sdf-lost"]}
     assert "<road> of 'w' is not kept." in lost
     assert "<gripper> of 'm' is not kept." in lost

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hanzo_twin.scene.model import Drive, Joint, Mimic, Scene
-from hanzo_twin.spatial import rotation_matrix
+from hanzo_twin.spatial import FloatArray, rotation_matrix
 
 Inspect = Callable[..., tuple[Scene, dict[str, list[Any]]]]
 
@@ -27,9 +27,10 @@ def axis(xyz: str = "0 0 1", more: str = "", attributes: str = "") -> str:
     return f"<axis><xyz{attributes}>{xyz}</xyz>{more}</axis>"
 
 
-def world_axis(scene: Scene, joint: Joint) -> np.ndarray[Any, Any]:
+def world_axis(scene: Scene, joint: Joint) -> FloatArray:
     frame = scene.bodies[joint.child].pose_world_body @ joint.pose_child_joint
-    return rotation_matrix(frame.orientation) @ np.array(joint.axis)
+    direction: FloatArray = rotation_matrix(frame.orientation) @ np.array(joint.axis)
+    return direction
 
 
 @pytest.mark.parametrize("xyz", ["1 0 0", "0 1 0", "0 0 1", "0 0 -2", "0 -1 0", "1 2 -3"])

@@ -34,7 +34,7 @@ def test_inertia_is_turned_by_the_pose_of_the_inertial_frame(inspect_sdf: Inspec
     body = scene.bodies["/m/l"]
     turn = rotation_matrix(np.array(body.principal_axes))
     assert body.mass == 2
-    assert body.center_of_mass == (1, 2, 3)
+    assert body.center_of_mass == pytest.approx((1, 2, 3))
     assert turn @ np.diag(body.diagonal_inertia) @ turn.T == pytest.approx(np.diag([0.2, 0.1, 0.25]))
 
 
@@ -168,7 +168,7 @@ def test_looks(inspect_sdf: Inspect) -> None:
     scene, _ = inspect_sdf(link(visual))
     (shape,) = scene.bodies["/m/l"].shapes
     assert not shape.collides
-    assert shape.color == (1, 0.5, 0, 0.75)
+    assert shape.color == pytest.approx((1, 0.5, 0, 0.75))
     assert shape.semantic_label == "7"
 
 
@@ -186,6 +186,6 @@ def test_sensors_and_the_way_cameras_look(inspect_sdf: Inspect) -> None:
     assert turn @ [0, 0, -1] == pytest.approx([1, 0, 0], abs=1e-9)
     assert turn @ [0, 1, 0] == pytest.approx([0, 0, 1], abs=1e-9)
     assert camera.vertical_fov == pytest.approx(2 * math.atan(0.5), rel=1e-5)
-    assert camera.clipping_range == (0.2, 9)
+    assert camera.clipping_range == pytest.approx((0.2, 9))
     assert scene.sensors["/m/l/imu"].kind == "imu"
     assert "of type 'smell' is not kept" in found["sensor-lost"][0].message
