@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hanzo_twin.client import AsyncClient, Client
+    from hanzo_twin.comparison import compare_engines
     from hanzo_twin.definition.yaml_source import load_definition
     from hanzo_twin.engines.port import EngineConfig, JointCommand, load_engine
     from hanzo_twin.engines.state import SimState
@@ -28,6 +29,7 @@ _PUBLIC = {
     "Track": "hanzo_twin.twin.recording",
     "Twin": "hanzo_twin.twin.twin",
     "TwinState": "hanzo_twin.twin.state",
+    "compare_engines": "hanzo_twin.comparison",
     "load_definition": "hanzo_twin.definition.yaml_source",
     "load_engine": "hanzo_twin.engines.port",
     "load_scene": "hanzo_twin.scene.load",
@@ -44,6 +46,7 @@ __all__ = [
     "Twin",
     "TwinState",
     "__version__",
+    "compare_engines",
     "load_definition",
     "load_engine",
     "load_scene",

@@ -156,7 +156,12 @@ def test_a_fork_answers_a_what_if_and_leaves_its_parent_alone(platform: Platform
     assert found["addresses"] == [f"{HINGE}.position"]
     assert len(found["times"]) == len(found["trajectories"]) == len(found["other_trajectories"]) == 6
     assert found["difference"][f"{HINGE}.position"]["max"] > 0
-    assert "DIFFERENCE" in platform("compare", swing, "heavier").stdout
+    assert (found["units"], found["started"]) == (["rad"], "fork")
+    shown = platform("compare", swing, "heavier")
+    assert "DIFFERENCE" in shown.stdout
+    assert shown.stdout.rstrip().endswith("rad")
+    assert f"Both start where 'heavier' was forked from '{swing}', at " in shown.stderr
+    assert f"'{swing}' at " in platform("compare", swing, "heavier", "--now").stderr
     platform("delete", "heavier", "--yes")
     platform("status", "heavier", code=3)
 

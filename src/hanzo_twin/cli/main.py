@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hanzo_twin.cli import calibrate, demo, history, jobs, parameters, scenes, serve, status, twins, whatif
+from hanzo_twin.cli import calibrate, compare, demo, history, jobs, parameters, scenes, serve, status, twins, whatif
 from hanzo_twin.cli.group import Group
 from hanzo_twin.cli.output import Json, emit, say
 
@@ -47,6 +47,7 @@ serve.register(app)
 twins.register(app)
 status.register(app)
 whatif.register(app)
+compare.register(app)
 history.register(app)
 calibrate.register(app)
 app.add_typer(parameters.app, name="parameters")

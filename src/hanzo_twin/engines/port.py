@@ -20,6 +20,7 @@ from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
 
 GROUP = "hanzo_twin.engines"
+FrictionRule = Literal["maximum", "minimum", "average", "product", "geometric mean", ""]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,8 @@ class EngineCapabilities:
         deterministic: same state and commands give the same bytes on the same machine.
         contacts: bodies collide.
         dynamics: bodies have masses, and gravity and forces move them.
+        friction_rule: how the friction coefficients of two materials that touch are combined, "" where it is not one
+            of these rules.
         joint_kinds / geometries / parameters: what it can simulate and what can be changed while it runs
             (attribute names of hanzo_twin.scene.addresses).
     """
@@ -56,6 +59,23 @@ class EngineCapabilities:
     parameters: tuple[str, ...]
     licence: str
     devices: tuple[str, ...] = ("cpu",)
+    friction_rule: FrictionRule = ""
+
+    def combined_friction(self, first: float, second: float) -> float | None:
+        """The coefficient between materials of frictions ``first`` and ``second``; None where no rule is known."""
+        match self.friction_rule:
+            case "maximum":
+                return max(first, second)
+            case "minimum":
+                return min(first, second)
+            case "average":
+                return (first + second) / 2
+            case "product":
+                return first * second
+            case "geometric mean":
+                return math.sqrt(first * second)
+            case "":
+                return None
 
 
 @dataclass(frozen=True, kw_only=True)

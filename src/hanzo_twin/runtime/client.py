@@ -213,5 +213,8 @@ class RuntimeClient:
 
 def _trajectory(message: pb.Trajectory) -> Trajectory:
     return Trajectory(
-        addresses=tuple(message.addresses), times=from_array(message.times), values=from_array(message.values)
+        addresses=tuple(message.addresses),
+        units=tuple(message.units),
+        times=from_array(message.times),
+        values=from_array(message.values),
     )

@@ -180,14 +180,16 @@ class PredictRequest(_message.Message):
     def __init__(self, horizon_s: _Optional[float] = ..., addresses: _Optional[_Iterable[str]] = ..., interval_s: _Optional[float] = ...) -> None: ...
 
 class Trajectory(_message.Message):
-    __slots__ = ("addresses", "times", "values")
+    __slots__ = ("addresses", "times", "values", "units")
     ADDRESSES_FIELD_NUMBER: _ClassVar[int]
     TIMES_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
+    UNITS_FIELD_NUMBER: _ClassVar[int]
     addresses: _containers.RepeatedScalarFieldContainer[str]
     times: Array
     values: Array
-    def __init__(self, addresses: _Optional[_Iterable[str]] = ..., times: _Optional[_Union[Array, _Mapping]] = ..., values: _Optional[_Union[Array, _Mapping]] = ...) -> None: ...
+    units: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, addresses: _Optional[_Iterable[str]] = ..., times: _Optional[_Union[Array, _Mapping]] = ..., values: _Optional[_Union[Array, _Mapping]] = ..., units: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CompareRequest(_message.Message):
     __slots__ = ("own_state", "state", "horizon_s", "addresses", "interval_s")

@@ -222,4 +222,6 @@ def _event(event: SyncEvent) -> pb.Event:
 
 
 def _trajectory(found: Trajectory) -> pb.Trajectory:
-    return pb.Trajectory(addresses=found.addresses, times=to_array(found.times), values=to_array(found.values))
+    return pb.Trajectory(
+        addresses=found.addresses, units=found.units, times=to_array(found.times), values=to_array(found.values)
+    )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hanzo_twin.errors import InvalidInputError
+from hanzo_twin.scene.addresses import describe
 from hanzo_twin.spatial import FloatArray
 from hanzo_twin.twin.probe import Probe
 from hanzo_twin.twin.twin import Twin
@@ -24,10 +25,12 @@ class Trajectory:
     Args:
         addresses: the columns of ``values``.
         times: device time of each sample [n], s; the first is the present.
+        units: of the columns, as `hanzo_twin.scene.addresses` tells them.
         values: [n, n_addresses], SI.
     """
 
     addresses: tuple[str, ...]
+    units: tuple[str, ...]
     times: FloatArray
     values: FloatArray
 
@@ -78,7 +81,10 @@ def predict(twin: Twin, *, horizon_s: float, addresses: Sequence[str], interval_
         done += n
         times.append(np.array([twin.time]))
         values.append(probe.read(twin.simulation)[np.newaxis])
-    return Trajectory(addresses=tuple(addresses), times=np.concatenate(times), values=np.concatenate(values))
+    units = tuple(describe(twin.scene, address).unit for address in addresses)
+    return Trajectory(
+        addresses=tuple(addresses), units=units, times=np.concatenate(times), values=np.concatenate(values)
+    )
 
 
 def plan(step: float, *, horizon_s: float, interval_s: float, columns: int) -> tuple[int, int]:

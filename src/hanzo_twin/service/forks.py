@@ -120,9 +120,12 @@ async def compare_twins(platform: Platform, twin: str, request: CompareRequest) 
     return TrajectoriesView(
         twin=own.id,
         other=other.id,
+        started="now" if parted is None else "fork",
+        start_time=float(found.own.times[0]),
         horizon_s=request.horizon_s,
         times=found.offsets.tolist(),
         addresses=list(addresses),
+        units=list(found.own.units),
         trajectories=found.own.values.tolist(),
         other_trajectories=found.other.values.tolist(),
         difference=_summary(addresses, found.difference),

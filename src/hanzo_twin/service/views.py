@@ -300,20 +300,26 @@ class VerificationView(BaseModel):
 
 
 class TrajectoriesView(BaseModel):
-    """Two twins carried forward from now by the same time."""
+    """Two twins carried forward by the same time."""
 
     model_config = _example(
-        twin=_ID, other="0b7f9a66-56a7-4c5e-9f55-4a6f3f1d2b22", horizon_s=0.2, times=[0.0, 0.1, 0.2],
-        addresses=[f"{_JOINT}.position"], trajectories=[[0.3], [0.31], [0.33]],
+        twin=_ID, other="0b7f9a66-56a7-4c5e-9f55-4a6f3f1d2b22", started="fork", start_time=12.4, horizon_s=0.2,
+        times=[0.0, 0.1, 0.2], addresses=[f"{_JOINT}.position"], units=["rad"], trajectories=[[0.3], [0.31], [0.33]],
         other_trajectories=[[0.3], [0.29], [0.27]],
         difference={f"{_JOINT}.position": {"rms": 0.037, "max": 0.06, "final": -0.06}},
     )  # fmt: skip
 
     twin: UUID
     other: UUID
+    started: Annotated[
+        Literal["fork", "now"],
+        Field(description="`fork`: both where `other` was forked from `twin`; `now`: each from its own present."),
+    ]
+    start_time: Annotated[float, Field(description="Device time at which `twin` starts, s.")]
     horizon_s: float
-    times: Annotated[list[float], Field(description="[n] s from now.")]
+    times: Annotated[list[float], Field(description="[n] s since the start.")]
     addresses: Annotated[list[str], Field(description="[m] what is compared.")]
+    units: Annotated[list[str], Field(description="[m] of the values of each address.")]
     trajectories: Annotated[list[list[float]], Field(description="[n][m] of `twin`.")]
     other_trajectories: Annotated[list[list[float]], Field(description="[n][m] of `other`.")]
     difference: Annotated[

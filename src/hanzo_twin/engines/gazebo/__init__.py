@@ -30,6 +30,7 @@ class GazeboEngine:
             geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
             parameters=SUPPORTED,
             licence="BSD-2-Clause",
+            friction_rule="minimum",
         )
 
     def known_gaps(self) -> Mapping[str, str]:

@@ -37,6 +37,7 @@ class MujocoEngine:
             geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
             parameters=SUPPORTED,
             licence="Apache-2.0",
+            friction_rule="maximum",
         )
 
     def load_scene(self, scene: Scene, config: EngineConfig) -> MujocoSimulation:

@@ -27,6 +27,7 @@ class PybulletEngine:
             geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
             parameters=SUPPORTED,
             licence="Zlib",
+            friction_rule="geometric mean",
         )
 
     def load_scene(self, scene: Scene, config: EngineConfig) -> PybulletSimulation:

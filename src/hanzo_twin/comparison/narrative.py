@@ -1,0 +1,40 @@
+"""A comparison in plain sentences."""
+
+from __future__ import annotations
+
+from hanzo_twin.comparison.report import Comparison, EngineReport
+
+
+def paragraphs(found: Comparison) -> list[str]:
+    """One paragraph for each engine but the reference: refused, stopped, parted, or agreed."""
+    return [_paragraph(found, report) for report in found.engines.values() if report.name != found.reference]
+
+
+def _paragraph(found: Comparison, report: EngineReport) -> str:
+    if report.refused:
+        return f"{report.name} refuses the scene: {report.refused}"
+    sentences = [_parting(found, report)]
+    reference = found.engines[found.reference]
+    sentences += [f"{each.name} stopped early: {each.failure}" for each in (reference, report) if each.failure]
+    return " ".join(sentences)
+
+
+def _parting(found: Comparison, report: EngineReport) -> str:
+    parts = report.first_divergence
+    if parts is None:
+        return (
+            f"{report.name} agrees with {found.reference} within the tolerance ({found.tolerance.joint:g} rad or m) "
+            "all the time."
+        )
+    kind = "joint" if parts.measure == "joint" else "body"
+    experiments = "; ".join(f"{each.change}: {_share(each.remaining)}" for each in parts.cause.experiments)
+    tried = f" Run again with one thing changed, of the difference is left: {experiments}." if experiments else ""
+    return (
+        f"{report.name} parts from {found.reference} at {parts.time_s:.4g} s: the {parts.quantity} of {kind} "
+        f"'{parts.path}' differs by {parts.size:.3g} {parts.unit} (allowed {parts.tolerance:g}). {parts.cause.text}"
+        f"{tried}"
+    )
+
+
+def _share(fraction: float) -> str:
+    return f"{fraction:.0%}" if fraction < 10 else f"{fraction:.0f} times as much"
