@@ -190,7 +190,7 @@ def _divergence(task: _Task, experiments: Laboratory, parting: Parting) -> Diver
     if parting.measure == "joint" and task.scene.joints[parting.path].kind == "prismatic":
         unit = "m"
     return Divergence(
-        time_s=parting.index * task.config.step_seconds,
+        time_s=round(parting.index * task.config.step_seconds, 9),
         path=parting.path,
         measure=parting.measure,
         size=parting.size,

@@ -166,4 +166,6 @@ def test_what_no_experiment_explains_is_not_explained() -> None:
     heavier = Other(lambda scene: replace(scene, gravity=(0.0, 0.0, -10.0)))
     found = cause(scenes.pendulum(initial_position=1.0), heavier)
     assert found.kind == "unknown"
-    assert found.text.startswith("None of the experiments takes it away (nothing collides: 100% is left; half the step: ")
+    assert found.text.startswith(
+        "None of the experiments takes it away (nothing collides: 100% is left; half the step: "
+    )

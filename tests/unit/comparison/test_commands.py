@@ -74,9 +74,7 @@ def without_drive(scene: Scene) -> Scene:
         ("", RecordingError, "is empty"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_line(
-    tmp_path: Path, text: str, kind: type[HanzoTwinError], told: str
-) -> None:
+def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, text: str, kind: type[HanzoTwinError], told: str) -> None:
     with pytest.raises(kind) as caught:
         read_commands(written(tmp_path, text.format(joint=FIRST)), SCENE)
     assert told in str(caught.value)

@@ -31,7 +31,12 @@ def gap(one: Geometry, pose: Pose, other: Geometry, other_pose: Pose | None = No
         (BALL, Pose.of((3.0, 0.0, 4.0)), BALL, 4.0),
         (BRICK, Pose.of((3.0, 0.0, 0.0)), BALL, 1.5),
         (BRICK, Pose.of((3.0, 3.0, 0.0)), BRICK, np.hypot(1.0, 2.0)),
-        (BRICK, Pose.of((3.0, 0.0, 0.0), TILTED), BRICK, np.hypot(2.0 - 1.25 / np.sqrt(2.0), 0.75 / np.sqrt(2.0) - 0.25)),
+        (
+            BRICK,
+            Pose.of((3.0, 0.0, 0.0), TILTED),
+            BRICK,
+            np.hypot(2.0 - 1.25 / np.sqrt(2.0), 0.75 / np.sqrt(2.0) - 0.25),
+        ),
         (Capsule(radius=0.1, half_height=1.0), Pose.of((0.0, 0.0, 3.0)), BALL, 3.0 - 1.1 - 0.5),
         (Capsule(radius=0.1, half_height=1.0), Pose.of((2.0, 0.0, 0.5)), BALL, 2.0 - 0.1 - 0.5),
         (Cylinder(radius=0.3, half_height=1.0), Pose.of((2.0, 0.0, 0.0)), BRICK, 0.7),
