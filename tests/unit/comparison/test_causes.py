@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pytest
 
 from hanzo_twin.comparison.causes import find_cause
 from hanzo_twin.comparison.differences import Tolerance, differences, first_parting
