@@ -124,10 +124,12 @@ def _names_decided_by(tree: ast.AST, names: frozenset[str]) -> Iterator[str]:
 
 def test_no_module_but_an_engines_own_knows_it_by_name() -> None:
     engines = frozenset(_project()["project"]["entry-points"]["hanzo_twin.engines"])
+    # MJCF is an engine's own format, which its own parser reads.
+    own = engines | {"mjcf"}
     found = [
         f"{file.relative_to(ROOT)}, {what}"
         for file in SOURCES.rglob("*.py")
-        if not any(part.removesuffix(".py") in engines for part in file.relative_to(SOURCES).parts)
+        if not any(part.removesuffix(".py") in own for part in file.relative_to(SOURCES).parts)
         for what in _names_decided_by(ast.parse(file.read_text(encoding="utf-8")), engines)
     ]
 

@@ -25,6 +25,7 @@ FORMATS = {
     ".urdf": "hanzo_twin.scene.urdf.asset",
     ".sdf": "hanzo_twin.scene.sdf.asset",
     ".world": "hanzo_twin.scene.sdf.asset",
+    ".xml": "hanzo_twin.scene.xml",
 }
 """Module for each suffix; its ``prepare(path, folder, options, findings)`` gives the USD file to open."""
 
@@ -71,7 +72,8 @@ def load_scene(
     floating_base: bool | None = None,
     default_drives: bool = False,
 ) -> Scene:
-    """Load ``source`` (.usd, .usda, .usdc, .usdz, .urdf, .sdf, .world), with ``composition`` referenced onto its stage.
+    """Load ``source`` (.usd, .usda, .usdc, .usdz, .urdf, .sdf, .world; MJCF, URDF and SDFormat
+    as .xml), with ``composition`` referenced onto its stage.
 
     ``library:NAME`` is a scene of the library that comes with the package (`hanzo_twin.scene.library`).
 

@@ -15,7 +15,7 @@ from typing import IO
 from hanzo_twin.errors import InvalidInputError, nearest
 from hanzo_twin.service.archive import is_archive, open_archive
 
-SCENE_SUFFIXES = (".usda", ".usd", ".usdc", ".usdz", ".urdf", ".sdf", ".world")
+SCENE_SUFFIXES = (".usda", ".usd", ".usdc", ".usdz", ".urdf", ".sdf", ".world", ".xml")
 _MAX_DEPTH = 32
 _MAX_NAME_BYTES = 255
 _CHUNK = 1 << 20
@@ -68,7 +68,12 @@ def choose_root(names: Iterable[str], wanted: str | None) -> str:
         if wanted not in present:
             raise InvalidInputError(f"The upload has no file '{wanted}'.", hint=nearest(wanted, present))
         return wanted
-    scenes = [name for name in present if name.lower().endswith(SCENE_SUFFIXES)]
+    scenes = [
+        name
+        for name in present
+        # What describes a ROS package is no scene.
+        if name.lower().endswith(SCENE_SUFFIXES) and PurePosixPath(name).name != "package.xml"
+    ]
     shallowest = min((name.count("/") for name in scenes), default=0)
     candidates = [name for name in scenes if name.count("/") == shallowest]
     named_root = [name for name in candidates if PurePosixPath(name).stem in ("root", "scene", "main")]

@@ -199,3 +199,8 @@ def test_plain_files_that_are_too_large_together_are_refused(tmp_path: Path) -> 
     given = [Upload(name=f"{n}.bin", content=io.BytesIO(bytes(400_000))) for n in range(3)]
     with pytest.raises(InvalidInputError, match="unpacks to more than 1 MiB"):
         unpack(given, tmp_path, LIMITS)
+
+
+def test_the_description_of_a_ros_package_is_no_scene() -> None:
+    assert choose_root(["package.xml", "robot.urdf"], None) == "robot.urdf"
+    assert choose_root(["ant.xml", "mesh.stl"], None) == "ant.xml"

@@ -20,6 +20,7 @@ _LIGHTS = {
     "dome": UsdLux.DomeLight,
 }
 _APERTURE = 24.0
+_HIDDEN_GROUP = 3  # MuJoCo's viewer does not show geoms of this group and above unless it is told to.
 
 
 def write_gravity(prims: Prims, scene: Scene) -> None:
@@ -82,5 +83,8 @@ def write_engine_attributes(prims: Prims, attributes: Mapping[str, float | str |
     """Attributes that only some engines know."""
     for address, value in attributes.items():
         path, _, name = address.partition(".")
-        if not prims.at(path).HasAttribute(name):
-            custom(prims.at(path), name, value, is_custom=False)
+        prim = prims.at(path)
+        if not prim.HasAttribute(name):
+            custom(prim, name, value, is_custom=False)
+        if name == "mjc:group" and isinstance(value, int) and value >= _HIDDEN_GROUP:
+            UsdGeom.Imageable(prim).CreatePurposeAttr(UsdGeom.Tokens.guide)

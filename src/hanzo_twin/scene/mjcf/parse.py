@@ -1,0 +1,87 @@
+"""MuJoCo's own reading of an MJCF file, its complaints made diagnoses."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mujoco
+
+from hanzo_twin.scene.findings import Findings, Refusal
+
+LARGEST_FILE = 64 * 1024 * 1024
+"""Bytes of XML (without meshes); MuJoCo builds the whole document in memory."""
+
+_BROKEN = re.compile(r"Error=XML_ERROR_(?P<what>\w+).*?(?:XMLElement name=(?P<element>\w+)|$)", re.DOTALL)
+_LINE = re.compile(r"line (?:number=)?(\d+)", re.IGNORECASE)
+
+
+def compiled(path: Path, findings: Findings) -> Any:
+    """The ``MjModel`` of the file.
+
+    Raises:
+        Refusal: it is too large, no MJCF, or has something that MuJoCo refuses; the message gives file, line and
+            MuJoCo's reason.
+    """
+    size = path.stat().st_size
+    if size > LARGEST_FILE:
+        raise Refusal(
+            "file-too-large",
+            f"'{path.name}' has {size / 2**20:.0f} MiB; at most {LARGEST_FILE // 2**20} MiB of XML are read.",
+            "Put meshes and height fields into files of their own.",
+        )
+    with _warnings(path, findings):
+        try:
+            return mujoco.MjSpec.from_file(str(path)).compile()
+        except ValueError as refused:
+            raise _refusal(path, str(refused)) from None
+
+
+def _refusal(path: Path, text: str) -> Refusal:
+    found = _LINE.search(text)
+    # Line 0 is what MuJoCo says where it knows none.
+    place = f"{path.name}:{found[1]}" if found and found[1] != "0" else path.name
+    broken = _BROKEN.search(text)
+    if broken:
+        what = broken["what"].replace("_", " ").lower()
+        element = f" (<{broken['element']}>)" if broken["element"] else ""
+        return Refusal("xml-broken", f"{place}: It is no XML: {what}{element}.", "Correct the file at that place.")
+    reason = _reason(text)
+    if "opening file" in text or ("not found" in text and "resource" in text.lower()):
+        return Refusal(
+            "asset-missing", f"{place}: {reason}", "Put the file there (meshdir and texturedir say where), or drop it."
+        )
+    if "already included" in text:
+        return Refusal("include-loop", f"{place}: {reason}", "Include each file once, and none from within itself.")
+    return Refusal("mjcf-refused", f"{place}: MuJoCo refuses it: {reason}", "Correct the file at that place.")
+
+
+def _reason(text: str) -> str:
+    """MuJoCo's words on one line, without what the place says already."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    words = [re.sub(r"^(XML )?Error: ", "", line) for line in lines]
+    said = [re.sub(r",? ?(id -?\d+, )?line (number=)?-?\d+$", "", word, flags=re.IGNORECASE) for word in words]
+    return "; ".join(word for word in said if word and word != "Element name ''")
+
+
+@contextmanager
+def _warnings(path: Path, findings: Findings) -> Iterator[None]:
+    """Collect what MuJoCo warns of inside; by default it prints it and writes a file."""
+
+    def report(text: object) -> None:
+        findings.warning("mjcf-warning", path.name, " ".join(str(text).split()))
+
+    before = mujoco.get_mju_user_warning()
+    mujoco.set_mju_user_warning(report)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield
+    finally:
+        mujoco.set_mju_user_warning(before)
+    for warning in caught:
+        report(warning.message)
