@@ -5,12 +5,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from hanzo_twin.rl.announce import announce
+
 if TYPE_CHECKING:
     from hanzo_twin.client import AsyncClient, Client
     from hanzo_twin.comparison import compare_engines
     from hanzo_twin.definition.yaml_source import load_definition
     from hanzo_twin.engines.port import EngineConfig, JointCommand, load_engine
     from hanzo_twin.engines.state import SimState
+    from hanzo_twin.rl.make import make, make_vec
     from hanzo_twin.scene.load import load_scene
     from hanzo_twin.twin.recording import Recording, Track
     from hanzo_twin.twin.state import TwinState
@@ -33,6 +36,8 @@ _PUBLIC = {
     "load_definition": "hanzo_twin.definition.yaml_source",
     "load_engine": "hanzo_twin.engines.port",
     "load_scene": "hanzo_twin.scene.load",
+    "make": "hanzo_twin.rl.make",
+    "make_vec": "hanzo_twin.rl.make",
 }
 
 __all__ = [
@@ -50,6 +55,8 @@ __all__ = [
     "load_definition",
     "load_engine",
     "load_scene",
+    "make",
+    "make_vec",
 ]
 
 
@@ -61,3 +68,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_PUBLIC})
+
+
+announce()

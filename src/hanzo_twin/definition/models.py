@@ -37,6 +37,9 @@ class TwinDefinition(_Identity):
     scene: SceneReference = Field(description="What is simulated.")
     engine: EngineChoice = Field(description="What simulates it.")
     sync: Sync = Field(default=Sync(), description="How it is kept in step.")
+    task: Name | None = Field(
+        default=None, description="Name of the task that agents are trained for in it, such as `pendulum`."
+    )
     domain_randomization: DomainRandomization = Field(
         default=DomainRandomization(), description="How training varies it."
     )

@@ -1,0 +1,1 @@
+"""Reinforcement learning on a twin: Gymnasium environments, one world or many, and the tasks to be learned in them."""
