@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from hanzo_twin.client import Client
 
 Twin = Annotated[str, typer.Argument(metavar="TWIN", help="Name or id of the twin.", show_default=False)]
+XacroArguments = Annotated[
+    list[str] | None,
+    typer.Option("--xacro-arg", metavar="NAME:=VALUE", help="Argument of a xacro file; may be repeated."),
+]
 
 
 def connect(ctx: typer.Context) -> Client:
@@ -75,3 +79,20 @@ def parse_time(text: str) -> float:
     if not math.isfinite(seconds):
         raise InvalidInputError(f"'{text}' is no time.", hint=f"Write {TIMES}.")
     return seconds
+
+
+def xacro_arguments(texts: Iterable[str]) -> dict[str, str]:
+    """``NAME:=VALUE`` as a mapping, as the program xacro takes them.
+
+    Raises:
+        InvalidInputError: one has another form.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        name, separator, value = text.partition(":=")
+        if not separator or not name:
+            raise InvalidInputError(
+                f"'{text}' does not set an argument of a xacro file.", hint="Write NAME:=VALUE, such as prefix:=left_."
+            )
+        found[name] = value
+    return found

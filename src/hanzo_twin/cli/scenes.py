@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hanzo_twin.cli.arguments import connect
+from hanzo_twin.cli.arguments import XacroArguments, connect, xacro_arguments
 from hanzo_twin.cli.output import Json, console, emit, note, say, table
 
 if TYPE_CHECKING:
@@ -53,25 +53,50 @@ def library(json: Json = False) -> None:
 @app.command()
 def check(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="USD or URDF file, or library:NAME.", show_default=False)
+        Path, typer.Argument(metavar="FILE", help="File of any known format, or library:NAME.", show_default=False)
     ],
-    engine: Engine = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="Engine that shall run it; several as a,b, or all that there are.", show_default=False),
+    ] = None,
     floating_base: FloatingBase = None,
     default_drives: Annotated[
         bool, typer.Option("--default-drives", help="Give joints without a drive one that holds the start.")
     ] = False,
+    xacro_arg: XacroArguments = None,
+    addresses: Annotated[
+        bool, typer.Option("--addresses", help="List every parameter, state and input that has an address.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Load a file and tell what would be changed, guessed or lost; no server is needed. Exits with 1 on errors."""
+    from hanzo_twin.service.engine_verdicts import ALL, engine_names, verdicts
     from hanzo_twin.service.scene_check import check_scene
 
-    found = check_scene(file, engine=engine, floating_base=floating_base, default_drives=default_drives)
+    loading = {
+        "floating_base": floating_base,
+        "default_drives": default_drives,
+        "xacro_arguments": xacro_arguments(xacro_arg or ()),
+    }
+    several = engine is not None and (engine == ALL or "," in engine)
+    found = check_scene(file, engine=None if several else engine, addresses=addresses, **loading)
+    answers = verdicts(file, found, engine_names(engine or ""), **loading) if several else ()
+    # Of all engines there are, one that is not installed is no fault of the scene.
+    accepted = ("takes", "not installed") if engine == ALL else ("takes",)
+    fine = found.ok and all(each.verdict in accepted for each in answers)
     if json:
-        emit(found.to_dict())
+        engines = {"engines": [each.to_dict() for each in answers]} if several else {}
+        emit({**found.to_dict(), "ok": fine, **engines})
     else:
         _show(found.diagnoses)
-        say(_verdict(str(file), engine, found.ok))
-    if not found.ok:
+        if addresses:
+            rows = [(each.address, each.kind, each.unit) for each in found.addresses]
+            table(("ADDRESS", "KIND", "UNIT"), rows, empty="Nothing in the scene has an address.")
+        if several:
+            rows = [(each.engine, each.verdict, "; ".join(each.reasons)) for each in answers]
+            table(("ENGINE", "VERDICT", "WHY"), rows, empty="There are no engines.")
+        say(_verdict(str(file), None if several else engine, found.ok))
+    if not fine:
         raise typer.Exit(1)
 
 

@@ -200,3 +200,20 @@ def parameter_addresses(scene: Scene) -> tuple[str, ...]:
     addresses += [f"{material}.{name}" for material in scene.materials for name in MATERIAL_PARAMETERS]
     addresses += [f"{scene.gravity_path}.gravity.{c}" for c in "xyz"]
     return tuple(addresses)
+
+
+def quantities(scene: Scene) -> tuple[Quantity, ...]:
+    """Everything in ``scene`` that has an address: parameters, states, inputs, and readings that the scene names."""
+    bodies = [(path, BODY_STATES) for path in scene.bodies]
+    joints = [
+        (joint.path, (*JOINT_STATES, *JOINT_INPUTS))
+        for joint in scene.joints.values()
+        if joint.kind in ("revolute", "prismatic")
+    ]
+    listed = [*parameter_addresses(scene)]
+    for path, names in (*bodies, *joints):
+        for name in names:
+            listed += [f"{path}.{name}{'.' + letter if letter else ''}" for letter in COMPONENTS.get(name, ("",))]
+    found = [describe(scene, address) for address in (*listed, *scene.attributes)]
+    order = {"parameter": 0, "state": 1, "input": 2, "reading": 3}
+    return tuple(sorted(found, key=lambda quantity: order[quantity.kind]))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
+from types import MappingProxyType
 from typing import Any
 
 from hanzo_twin.errors import SceneError
@@ -23,6 +24,7 @@ FORMATS = {
     ".usdc": "hanzo_twin.scene.usd.asset",
     ".usdz": "hanzo_twin.scene.usd.asset",
     ".urdf": "hanzo_twin.scene.urdf.asset",
+    ".xacro": "hanzo_twin.scene.urdf.xacro_asset",
     ".sdf": "hanzo_twin.scene.sdf.asset",
     ".world": "hanzo_twin.scene.sdf.asset",
     ".xml": "hanzo_twin.scene.xml",
@@ -59,9 +61,11 @@ class LoadOptions:
 
     Args:
         floating_base: whether a robot of a format that cannot say so (URDF) floats; None decides by its links.
+        xacro_arguments: names and values of the arguments of xacro files.
     """
 
     floating_base: bool | None = None
+    xacro_arguments: tuple[tuple[str, str], ...] = ()
 
 
 def load_scene(
@@ -71,8 +75,9 @@ def load_scene(
     strict: bool = True,
     floating_base: bool | None = None,
     default_drives: bool = False,
+    xacro_arguments: Mapping[str, str] = MappingProxyType({}),
 ) -> Scene:
-    """Load ``source`` (.usd, .usda, .usdc, .usdz, .urdf, .sdf, .world; MJCF, URDF and SDFormat
+    """Load ``source`` (.usd, .usda, .usdc, .usdz, .urdf, .xacro, .sdf, .world; MJCF, URDF and SDFormat
     as .xml), with ``composition`` referenced onto its stage.
 
     ``library:NAME`` is a scene of the library that comes with the package (`hanzo_twin.scene.library`).
@@ -86,12 +91,17 @@ def load_scene(
         floating_base: for URDF robots: True lets them float, False welds them, None decides and says so.
         default_drives: give a drive that holds the start to every joint of an articulation that has none
             (`hanzo_twin.scene.hold`); each is told by a diagnosis.
+        xacro_arguments: values for the arguments of xacro files. Such a file is a program: load only what you trust.
 
     Raises:
         SceneError: it cannot be loaded; ``diagnoses`` has every reason and its remedy.
     """
     scene, diagnoses = inspect_scene(
-        source, composition=composition, floating_base=floating_base, default_drives=default_drives
+        source,
+        composition=composition,
+        floating_base=floating_base,
+        default_drives=default_drives,
+        xacro_arguments=xacro_arguments,
     )
     errors = [diagnosis for diagnosis in diagnoses if diagnosis.severity == "error"]
     if scene is None or (strict and errors):
@@ -112,6 +122,7 @@ def inspect_scene(
     composition: Sequence[Reference] = (),
     floating_base: bool | None = None,
     default_drives: bool = False,
+    xacro_arguments: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Scene | None, tuple[Diagnosis, ...]]:
     """What can be loaded of ``source``, and everything there is to say about it; bad content raises nothing.
 
@@ -123,7 +134,8 @@ def inspect_scene(
     # USD shares layers between the stages of a process; one load at a time keeps reloading them safe.
     with _one_at_a_time, TemporaryDirectory(prefix="hanzo-twin-scene-") as folder, findings.refusals(name):
         own = library.locate(name)
-        files = Files(own, Path(folder), LoadOptions(floating_base=floating_base), findings)
+        options = LoadOptions(floating_base=floating_base, xacro_arguments=tuple(sorted(xacro_arguments.items())))
+        files = Files(own, Path(folder), options, findings)
         base = files.usd_of(own)
         if base is None:
             return None, findings.all

@@ -64,6 +64,11 @@ def choose_root(names: Iterable[str], wanted: str | None) -> str:
         InvalidInputError: it is not there, or there are none or several; the hint lists them.
     """
     present = sorted(names)
+    if wanted is not None and wanted.lower().endswith(".xacro"):
+        raise InvalidInputError(
+            f"'{wanted}' is a xacro file, which is a program; servers run none.",
+            hint="Expand it first: hanzo-twin scene convert robot.xacro robot.urdf",
+        )
     if wanted is not None:
         if wanted not in present:
             raise InvalidInputError(f"The upload has no file '{wanted}'.", hint=nearest(wanted, present))

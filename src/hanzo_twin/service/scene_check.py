@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 from hanzo_twin.engines.port import Engine, EngineConfig, load_engine
 from hanzo_twin.errors import HanzoTwinError
+from hanzo_twin.scene.addresses import quantities
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.load import Reference, inspect_scene
 from hanzo_twin.scene.model import Scene
@@ -37,6 +39,15 @@ class ArticulationSummary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AddressSummary:
+    """One address of the scene: parameter, state, input or reading, and its unit."""
+
+    address: str
+    kind: str
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SceneReport:
     """The answer of `check_scene`.
 
@@ -47,6 +58,7 @@ class SceneReport:
         counts: how many of each kind of thing the scene has, by the names of `Scene`'s fields.
         total_mass: of all bodies, kg.
         diagnoses: errors first; those of the engine included.
+        addresses: all there are, where they were asked for.
     """
 
     source: str
@@ -56,6 +68,7 @@ class SceneReport:
     total_mass: float
     articulations: tuple[ArticulationSummary, ...]
     diagnoses: tuple[Diagnosis, ...]
+    addresses: tuple[AddressSummary, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -76,6 +89,7 @@ class SceneReport:
                 for item in data["articulations"]
             ),
             diagnoses=tuple(Diagnosis(**item) for item in data["diagnoses"]),
+            addresses=tuple(AddressSummary(**item) for item in data.get("addresses", ())),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,6 +106,7 @@ class SceneReport:
                 for item in self.articulations
             ],
             "diagnoses": [diagnosis.to_dict() for diagnosis in self.diagnoses],
+            **({"addresses": [asdict(item) for item in self.addresses]} if self.addresses else {}),
         }
 
 
@@ -102,9 +117,13 @@ def check_scene(
     composition: Sequence[Reference] = (),
     floating_base: bool | None = None,
     default_drives: bool = False,
+    xacro_arguments: Mapping[str, str] = MappingProxyType({}),
+    addresses: bool = False,
     timeout_s: float = 60.0,
 ) -> SceneReport:
     """Inspect ``source`` as `load_scene` would load it; with ``engine``, also build it there once.
+
+    ``addresses`` asks for the list of all addresses.
 
     Content of the file, however bad, raises nothing. All of it happens in another process with limited time and
     memory, because a damaged binary USD file can crash USD, or keep it busy for ever.
@@ -123,6 +142,8 @@ def check_scene(
             "composition": [asdict(part) for part in composition],
             "floating_base": floating_base,
             "default_drives": default_drives,
+            "xacro_arguments": dict(xacro_arguments),
+            "addresses": addresses,
             "timeout_s": timeout_s,
             "answer": str(answer),
         }
@@ -136,11 +157,17 @@ def inspect_for_engine(
     composition: Sequence[Reference] = (),
     floating_base: bool | None = None,
     default_drives: bool = False,
+    xacro_arguments: Mapping[str, str] = MappingProxyType({}),
+    addresses: bool = False,
 ) -> SceneReport:
     """What `check_scene` reports, found in this process."""
     asked = load_engine(engine) if engine is not None else None
     scene, diagnoses = inspect_scene(
-        source, composition=composition, floating_base=floating_base, default_drives=default_drives
+        source,
+        composition=composition,
+        floating_base=floating_base,
+        default_drives=default_drives,
+        xacro_arguments=xacro_arguments,
     )
     broken = any(diagnosis.severity == "error" for diagnosis in diagnoses)
     if scene is not None and asked is not None and not broken:
@@ -153,6 +180,7 @@ def inspect_for_engine(
         total_mass=sum(body.mass for body in scene.bodies.values()) if scene else 0.0,
         articulations=_articulations(scene) if scene else (),
         diagnoses=diagnoses,
+        addresses=_addresses(scene) if scene is not None and addresses else (),
     )
 
 
@@ -198,7 +226,13 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     parts = [Reference(**part) for part in request["composition"]]
     report = inspect_for_engine(
-        request["source"], request["engine"], parts, request["floating_base"], request["default_drives"]
+        request["source"],
+        request["engine"],
+        parts,
+        request["floating_base"],
+        request["default_drives"],
+        request["xacro_arguments"],
+        request["addresses"],
     )
     Path(request["answer"]).write_text(json.dumps(report.to_dict()))
 
@@ -207,6 +241,12 @@ def _counts(scene: Scene) -> tuple[tuple[str, int], ...]:
     fields = ("bodies", "joints", "articulations", "static_shapes", "materials", "sensors", "cameras", "lights")
     shapes = sum(len(body.shapes) for body in scene.bodies.values())
     return (*((name, len(getattr(scene, name))) for name in fields), ("shapes", shapes))
+
+
+def _addresses(scene: Scene) -> tuple[AddressSummary, ...]:
+    return tuple(
+        AddressSummary(address=str(each.address), kind=each.kind, unit=each.unit) for each in quantities(scene)
+    )
 
 
 def _articulations(scene: Scene) -> tuple[ArticulationSummary, ...]:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hanzo_twin.scene.urdf.packages import find_package
 from hanzo_twin.scene.xml_document import Element
 
 FORMATS = (".stl", ".obj", ".dae")
 
 
 def packages(robot: Element, source: Path) -> dict[str, Path]:
-    """Directory of each ROS package that ``robot`` names and that can be found.
-
-    Looked for beside and above the file, then in the directories of the environment variable ROS_PACKAGE_PATH.
-    """
-    places = [*source.parents, *(Path(part) for part in os.environ.get("ROS_PACKAGE_PATH", "").split(":") if part)]
+    """Directory of each ROS package that ``robot`` names and that can be found (`find_package`)."""
     found: dict[str, Path] = {}
     for element in robot.every():
         name, _ = _package(element.attributes.get("filename", ""))
         if name and name not in found:
-            candidates = (path for place in places for path in (place / name, place) if path.name == name)
-            directory = next((path for path in candidates if path.is_dir()), None)
+            directory = find_package(name, source)
             if directory is not None:
                 found[name] = directory
     return found

@@ -1,0 +1,67 @@
+"""Which engines take a scene, and why others do not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hanzo_twin import plugins
+from hanzo_twin.engines.port import GROUP, load_engine
+from hanzo_twin.errors import NotInstalledError
+from hanzo_twin.service.scene_check import SceneReport, check_scene
+
+ALL = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineVerdict:
+    """What one engine says of a scene, with the reasons why it does not take it."""
+
+    engine: str
+    verdict: Literal["takes", "refuses", "not installed"]
+    reasons: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"engine": self.engine, "verdict": self.verdict, "reasons": list(self.reasons)}
+
+
+def engine_names(text: str) -> tuple[str, ...]:
+    """Names in ``a,b``, or of all engines there are for ``all``.
+
+    Raises:
+        UnsupportedError: there is no such engine.
+    """
+    if text == ALL:
+        return plugins.names(GROUP)
+    names = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    for name in names:
+        if name not in plugins.names(GROUP):
+            load_engine(name)  # raises, naming those that there are
+    return names
+
+
+def verdicts(
+    source: str | os.PathLike[str], report: SceneReport, engines: Sequence[str], **loading: Any
+) -> tuple[EngineVerdict, ...]:
+    """What each of ``engines`` says about the scene that ``report`` (of no engine) is about.
+
+    Args:
+        loading: as for `check_scene`.
+    """
+    return tuple(_verdict(source, report, engine, loading) for engine in engines)
+
+
+def _verdict(
+    source: str | os.PathLike[str], report: SceneReport, engine: str, loading: dict[str, Any]
+) -> EngineVerdict:
+    try:
+        found = check_scene(source, engine=engine, **loading)
+    except NotInstalledError as missing:
+        return EngineVerdict(engine=engine, verdict="not installed", reasons=(missing.hint,))
+    if found.ok:
+        return EngineVerdict(engine=engine, verdict="takes")
+    own = [diagnosis for diagnosis in found.diagnoses if diagnosis not in report.diagnoses] or list(report.diagnoses)
+    reasons = tuple(f"{each.path}: {each.message}" for each in own if each.severity == "error")
+    return EngineVerdict(engine=engine, verdict="refuses", reasons=reasons)
