@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -73,7 +73,7 @@ def check(
     from hanzo_twin.service.engine_verdicts import ALL, engine_names, verdicts
     from hanzo_twin.service.scene_check import check_scene
 
-    loading = {
+    loading: dict[str, Any] = {
         "floating_base": floating_base,
         "default_drives": default_drives,
         "xacro_arguments": xacro_arguments(xacro_arg or ()),
@@ -90,8 +90,8 @@ def check(
     else:
         _show(found.diagnoses)
         if addresses:
-            rows = [(each.address, each.kind, each.unit) for each in found.addresses]
-            table(("ADDRESS", "KIND", "UNIT"), rows, empty="Nothing in the scene has an address.")
+            quantities = [(each.address, each.kind, each.unit) for each in found.addresses]
+            table(("ADDRESS", "KIND", "UNIT"), quantities, empty="Nothing in the scene has an address.")
         if several:
             rows = [(each.engine, each.verdict, "; ".join(each.reasons)) for each in answers]
             table(("ENGINE", "VERDICT", "WHY"), rows, empty="There are no engines.")
