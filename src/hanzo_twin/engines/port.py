@@ -16,6 +16,7 @@ import numpy as np
 from hanzo_twin import plugins
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.errors import CommandError
+from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
 
@@ -39,6 +40,7 @@ class EngineCapabilities:
             of these rules.
         joint_kinds / geometries / parameters: what it can simulate and what can be changed while it runs
             (attribute names of hanzo_twin.scene.addresses).
+        features: what it has beyond that, by the names in hanzo_twin.engines.features.
     """
 
     name: str
@@ -58,6 +60,7 @@ class EngineCapabilities:
     geometries: tuple[str, ...]
     parameters: tuple[str, ...]
     licence: str
+    features: tuple[str, ...] = ()
     devices: tuple[str, ...] = ("cpu",)
     friction_rule: FrictionRule = ""
 
@@ -425,6 +428,15 @@ class BatchEngine(Engine, Protocol):
 
     def load_batch(self, scene: Scene, config: EngineConfig, num_envs: int, *, threads: int | None = None) -> Batch:
         """``threads`` defaults to the number of processors this process may use."""
+        ...
+
+
+@runtime_checkable
+class Diagnoses(Engine, Protocol):
+    """An engine that takes scenes with something in them that it does not do as the scene says, and tells so."""
+
+    def diagnose(self, scene: Scene, config: EngineConfig) -> tuple[Diagnosis, ...]:
+        """What in ``scene`` it does differently (warnings), and which attributes for engines it ignores (infos)."""
         ...
 
 

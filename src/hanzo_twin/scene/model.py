@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -21,19 +21,27 @@ from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.spatial import FloatArray, IntArray, Pose
 
 JointKind = Literal["fixed", "revolute", "prismatic", "spherical", "d6"]
+CombineRule = Literal["average", "min", "multiply", "max"]
+COMBINE_RULES: tuple[CombineRule, ...] = get_args(CombineRule)
 EngineValue = float | str | bool | tuple[float, ...]
 SensorKind = Literal["camera", "lidar", "imu", "force_torque", "contact", "generic"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """Contact properties. Friction coefficients and restitution are dimensionless; density in kg/m³ (None: unknown)."""
+    """Contact properties. Friction coefficients and restitution are dimensionless; density in kg/m³ (None: unknown).
+
+    Where two materials touch, ``friction_combine`` and ``restitution_combine`` say which number holds, as PhysX has it:
+    where they differ, the rule that stands later in `COMBINE_RULES` decides.
+    """
 
     path: str
     static_friction: float = 0.5
     dynamic_friction: float = 0.5
     restitution: float = 0.0
     density: float | None = None
+    friction_combine: CombineRule = "average"
+    restitution_combine: CombineRule = "average"
 
 
 @dataclass(frozen=True, kw_only=True)

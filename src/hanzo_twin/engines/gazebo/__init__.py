@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hanzo_twin.engines.features import check_features
 from hanzo_twin.engines.gazebo.native_state import ENGINE, VERSION
-from hanzo_twin.engines.gazebo.refusals import JOINT_KINDS
 from hanzo_twin.engines.gazebo.simulation import SUPPORTED, GazeboSimulation
 from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
 from hanzo_twin.scene.model import Scene
@@ -26,11 +26,21 @@ class GazeboEngine:
             deterministic=True,
             contacts=True,
             dynamics=True,
-            joint_kinds=JOINT_KINDS,
+            joint_kinds=("fixed", "revolute", "prismatic", "spherical"),
             geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
             parameters=SUPPORTED,
             licence="BSD-2-Clause",
             friction_rule="minimum",
+            features=(
+                "spherical_joints",
+                "acceleration_drives",
+                "mimic_joints",
+                "loops",
+                "kinematic_bodies",
+                "restitution",
+                "mesh_decomposition",
+                "static_triangles",
+            ),
         )
 
     def known_gaps(self) -> Mapping[str, str]:
@@ -42,6 +52,7 @@ class GazeboEngine:
         }
 
     def load_scene(self, scene: Scene, config: EngineConfig) -> GazeboSimulation:
+        check_features(scene, self.capabilities())
         simulation = GazeboSimulation(scene, config)
         simulation.start()
         return simulation

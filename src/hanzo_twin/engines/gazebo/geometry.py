@@ -1,8 +1,7 @@
-"""Shapes of a scene as DART shapes.
+"""Colliders as DART shapes.
 
-A mesh that moves collides as its convex hull (or as the box or sphere around it), one that stands as its triangles
-where it asks for them. A cone is a hull of `CONE_SIDES` sides, which lies within 2 % of its radius: contacts are made
-by triangle, so more sides cost more than they give. DART takes triangles only from a file that its URDF reader reads.
+DART takes triangles only from a file that its URDF reader reads. Contacts are made by triangle, so that more sides of
+a cone cost more than they give: it is a hull of `CONE_SIDES` sides, which lies within 2 % of its radius.
 """
 
 from __future__ import annotations
@@ -14,10 +13,9 @@ from typing import Any
 import dartpy
 import numpy as np
 
-from hanzo_twin.engines import hulls
-from hanzo_twin.errors import UnsupportedError
-from hanzo_twin.scene.model import Box, Capsule, Cone, Cylinder, Mesh, Plane, Shape, Sphere
-from hanzo_twin.spatial import FloatArray, IntArray, Pose
+from hanzo_twin.engines.hulls import hull_triangles
+from hanzo_twin.scene.model import Box, Capsule, Cylinder, Mesh, Plane, Shape, Sphere
+from hanzo_twin.spatial import FloatArray, IntArray
 
 CONE_SIDES = 16
 _URDF = (
@@ -27,70 +25,26 @@ _URDF = (
 )
 
 
-def dart_shape(shape: Shape, *, static: bool) -> tuple[Any, Pose]:
-    """DART's shape, and its frame in the frame of ``shape``.
-
-    Raises:
-        UnsupportedError: a moving mesh is to collide as something that is not convex, or a plane is to move.
-        SceneError: the mesh has no volume.
-    """
+def dart_shape(collider: Shape) -> Any:
+    """DART's shape for one of `hanzo_twin.engines.hulls.colliders`."""
     dynamics = dartpy.dynamics
-    geometry = shape.geometry
+    geometry = collider.geometry
     match geometry:
         case Box():
-            return dynamics.BoxShape(2 * np.array(geometry.half_extents)), Pose.identity()
+            return dynamics.BoxShape(2 * np.array(geometry.half_extents))
         case Sphere():
-            return dynamics.SphereShape(geometry.radius), Pose.identity()
+            return dynamics.SphereShape(geometry.radius)
         case Capsule():
-            return dynamics.CapsuleShape(geometry.radius, 2 * geometry.half_height), Pose.identity()
+            return dynamics.CapsuleShape(geometry.radius, 2 * geometry.half_height)
         case Cylinder():
-            return dynamics.CylinderShape(geometry.radius, 2 * geometry.half_height), Pose.identity()
-        case Cone():
-            step = hulls.CONE_SIDES // CONE_SIDES
-            vertices = hulls.cone_vertices(geometry)
-            return _hull_shape(np.vstack([vertices[:-1:step], vertices[-1:]])), Pose.identity()
-        case Mesh():
-            return _mesh(shape, geometry, static)
+            return dynamics.CylinderShape(geometry.radius, 2 * geometry.half_height)
         case Plane():
-            if not static:
-                raise UnsupportedError(
-                    f"Engine 'gazebo' has planes that stand still only; '{shape.path}' is part of a body.",
-                    hint="Put the plane outside of any body, or use a box.",
-                )
-            return dynamics.PlaneShape([0.0, 0.0, 1.0], 0.0), Pose.identity()
-
-
-def _mesh(shape: Shape, mesh: Mesh, static: bool) -> tuple[Any, Pose]:
-    vertices = np.asarray(mesh.vertices, dtype=np.float64)
-    low, high = vertices.min(axis=0), vertices.max(axis=0)
-    center = (low + high) / 2
-    if mesh.approximation == "boundingCube":
-        return dartpy.dynamics.BoxShape(high - low), Pose.of(center)
-    if mesh.approximation == "boundingSphere":
-        radius = float(np.linalg.norm(vertices - center, axis=1).max())
-        return dartpy.dynamics.SphereShape(radius), Pose.of(center)
-    if static and mesh.approximation != "convexHull":
-        return _triangle_shape(vertices, np.asarray(mesh.triangles)), Pose.identity()
-    hull, convex = hulls.convex_hull(shape.path, mesh)
-    if mesh.approximation != "convexHull" and not convex:
-        raise UnsupportedError(
-            f"Engine 'gazebo' collides meshes that move as convex hulls, but '{shape.path}' asks for approximation "
-            f"'{mesh.approximation}' and is not convex.",
-            hint="Author physics:approximation = 'convexHull' to accept the hull, or split the mesh into convex parts.",
-        )
-    return _hull_shape(hull), Pose.identity()
-
-
-def _hull_shape(vertices: FloatArray) -> Any:
-    """The hull of ``vertices`` [n, 3], all of which are on it."""
-    from scipy.spatial import ConvexHull
-
-    hull = ConvexHull(vertices)
-    corners = vertices[hull.simplices]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    inwards = np.einsum("ij,ij->i", normals, hull.equations[:, :3]) < 0.0
-    triangles = np.where(inwards[:, None], hull.simplices[:, ::-1], hull.simplices)
-    return _triangle_shape(vertices, triangles.astype(np.int64))
+            return dynamics.PlaneShape([0.0, 0.0, 1.0], 0.0)
+        case Mesh():
+            vertices = np.asarray(geometry.vertices, dtype=np.float64)
+            hull = geometry.approximation == "convexHull"
+            return _triangle_shape(vertices, hull_triangles(vertices) if hull else np.asarray(geometry.triangles))
+    raise AssertionError(f"{type(geometry).__name__} is no form of a collider")
 
 
 def _triangle_shape(vertices: FloatArray, triangles: IntArray) -> Any:

@@ -14,7 +14,7 @@ from hanzo_twin.engines.gazebo.couplings import Couplings
 from hanzo_twin.engines.gazebo.loops import close_loops
 from hanzo_twin.engines.gazebo.native_state import ENGINE, VERSION
 from hanzo_twin.engines.gazebo.placement import body_state, place_root
-from hanzo_twin.engines.gazebo.refusals import check_supported
+from hanzo_twin.engines.gazebo.refusals import check_mimics
 from hanzo_twin.engines.gazebo.tree import Tree
 from hanzo_twin.engines.gazebo.world import World, build_world, write_inertia
 from hanzo_twin.engines.parameters import ParameterValues, gravity_addresses
@@ -52,7 +52,7 @@ class GazeboSimulation:
 
     def __init__(self, scene: Scene, config: EngineConfig) -> None:
         """A world as DART builds it, not yet where the scene says that it starts, see `start`."""
-        check_supported(scene)
+        check_mimics(scene)
         self.scene = scene
         self.config = config
         self.parameters = ParameterValues(scene, engine=ENGINE, supported=SUPPORTED)

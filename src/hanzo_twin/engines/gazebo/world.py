@@ -23,13 +23,12 @@ from typing import Any
 import dartpy
 import numpy as np
 
-from hanzo_twin.engines.gazebo.geometry import dart_shape
+from hanzo_twin.engines.gazebo.geometry import CONE_SIDES, dart_shape
+from hanzo_twin.engines.hulls import colliders
+from hanzo_twin.engines.materials import DEFAULT
 from hanzo_twin.engines.port import EngineConfig
-from hanzo_twin.errors import UnsupportedError
-from hanzo_twin.scene.model import Body, Joint, Material, Scene, Shape
+from hanzo_twin.scene.model import Body, Joint, Scene, Shape
 from hanzo_twin.spatial import FloatArray, Pose, rotation_matrix
-
-_DEFAULT_MATERIAL = Material(path="")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,8 +65,7 @@ def build_world(scene: Scene, config: EngineConfig) -> World:
     """The world of ``scene``, with all coordinates zero.
 
     Raises:
-        UnsupportedError: a shape or a filtered pair that DART cannot honour; names the prim.
-        SceneError: a mesh has no volume.
+        SceneError: a mesh has no volume; names the prim.
     """
     dart = dartpy.simulation.World("scene")
     dart.setTimeStep(config.step_seconds / config.substeps)
@@ -121,9 +119,8 @@ def _add_body(world: World, scene: Scene, body: Body) -> None:
     node.setName(body.path)
     write_inertia(node, body)
     node.setGravityMode(body.gravity_enabled)
-    for shape in body.shapes:
-        if shape.collides:
-            _add_shape(world, scene, node, shape, static=False)
+    for collider in colliders(body.shapes, cone_sides=CONE_SIDES):
+        _add_collider(world, scene, node, collider)
     world.bodies[body.path] = world.holders[body.path] = node
     if parent is None:
         skeleton.setMobile(not body.kinematic)
@@ -173,19 +170,19 @@ def _add_static(world: World, scene: Scene, shape: Shape) -> None:
     skeleton = dartpy.dynamics.Skeleton(shape.path)
     _, node = skeleton.createWeldJointAndBodyNodePair()
     node.setName(shape.path)
-    _add_shape(world, scene, node, shape, static=True)
+    for collider in colliders([shape], triangles=True, cone_sides=CONE_SIDES):
+        _add_collider(world, scene, node, collider)
     skeleton.setMobile(False)
     world.dart.addSkeleton(skeleton)
     world.holders[shape.path] = node
 
 
-def _add_shape(world: World, scene: Scene, node: Any, shape: Shape, *, static: bool) -> None:
-    geometry, offset = dart_shape(shape, static=static)
-    placed = node.createShapeNode(geometry)
-    placed.setRelativeTransform(isometry(shape.pose @ offset))
+def _add_collider(world: World, scene: Scene, node: Any, collider: Shape) -> None:
+    placed = node.createShapeNode(dart_shape(collider))
+    placed.setRelativeTransform(isometry(collider.pose))
     placed.createCollisionAspect()
     aspect = placed.createDynamicsAspect()
-    material = scene.materials.get(shape.material, _DEFAULT_MATERIAL)
+    material = scene.materials.get(collider.material, DEFAULT)
     aspect.setFrictionCoeff(material.dynamic_friction)
     aspect.setRestitutionCoeff(material.restitution)
     world.materials.setdefault(material.path, []).append(aspect)
@@ -204,17 +201,14 @@ def _separate(world: World, scene: Scene) -> None:
         for first, second in itertools.combinations(articulation.bodies, 2):
             ignored.addBodyNodePairToBlackList(world.bodies[first], world.bodies[second])
     for first, second in scene.filtered_pairs:
-        ignored.addBodyNodePairToBlackList(*(_holder(world, scene, path, (first, second)) for path in (first, second)))
+        one, other = _holder(world, scene, first), _holder(world, scene, second)
+        if one is not None and other is not None:
+            ignored.addBodyNodePairToBlackList(one, other)
 
 
-def _holder(world: World, scene: Scene, path: str, pair: tuple[str, str]) -> Any:
+def _holder(world: World, scene: Scene, path: str) -> Any | None:
+    """DART's body for the body or shape at ``path``, None where it does not collide."""
     if path in world.holders:
         return world.holders[path]
-    for body in scene.bodies.values():
-        if [shape.path for shape in body.shapes if shape.collides] == [path]:
-            return world.bodies[body.path]
-    raise UnsupportedError(
-        f"Engine 'gazebo' filters collisions by body; '{path}' in the filtered pair ('{pair[0]}', '{pair[1]}') is one "
-        "of several shapes of its body, or does not collide.",
-        hint="Filter the bodies, or give the shape a body of its own.",
-    )
+    owners = (body for body in scene.bodies.values() if any(shape.path == path for shape in body.shapes))
+    return next((world.bodies[body.path] for body in owners), None)

@@ -6,6 +6,7 @@ import os
 
 import mujoco
 
+from hanzo_twin.engines.features import check_features
 from hanzo_twin.engines.mujoco.batch import MujocoBatch
 from hanzo_twin.engines.mujoco.divergence import report_warnings_to_log
 from hanzo_twin.engines.mujoco.layout import lay_out
@@ -38,9 +39,24 @@ class MujocoEngine:
             parameters=SUPPORTED,
             licence="Apache-2.0",
             friction_rule="maximum",
+            features=(
+                "spherical_joints",
+                "spherical_armature",
+                "d6_joints",
+                "d6_rotations",
+                "d6_drives",
+                "mimic_joints",
+                "loops",
+                "kinematic_bodies",
+                "restitution",
+                "moving_planes",
+                "mesh_decomposition",
+                "shape_filters",
+            ),
         )
 
     def load_scene(self, scene: Scene, config: EngineConfig) -> MujocoSimulation:
+        check_features(scene, self.capabilities())
         report_warnings_to_log()
         model = build_model(scene, config)
         simulation = MujocoSimulation(scene, config, model, lay_out(scene, model))

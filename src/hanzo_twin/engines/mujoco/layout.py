@@ -9,6 +9,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from hanzo_twin.engines.hulls import shape_of
 from hanzo_twin.engines.mujoco.model import actuated_joints
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import IntArray
@@ -30,6 +31,7 @@ class Layout:
         free: by path of the free bodies, first index in ``qpos`` and in ``qvel``.
         mocap: by path of the kinematic bodies, row in ``mocap_pos``.
         geoms: by path of the materials, ids of the geoms made of them.
+        pairs: by path of the materials, ids of the explicit pairs of such geoms, each with the other's material.
         loose_joints: tree joints with freedom that no articulation commands.
     """
 
@@ -45,6 +47,7 @@ class Layout:
     free: Mapping[str, tuple[int, int]]
     mocap: Mapping[str, int]
     geoms: Mapping[str, IntArray]
+    pairs: Mapping[str, tuple[tuple[int, str], ...]]
     loose_joints: tuple[str, ...]
 
     @property
@@ -72,6 +75,7 @@ def lay_out(scene: Scene, model: Any) -> Layout:
         free={path: _free_addresses(model, bodies[path]) for path in free},
         mocap={path: int(model.body_mocapid[bodies[path]]) for path in scene.bodies if scene.bodies[path].kinematic},
         geoms=_geoms_by_material(scene, model),
+        pairs=_pairs_by_material(scene, model),
         loose_joints=tuple(
             joint.path
             for joint in scene.joints.values()
@@ -106,9 +110,29 @@ def _free_addresses(model: Any, body: int) -> tuple[int, int]:
 
 
 def _geoms_by_material(scene: Scene, model: Any) -> dict[str, IntArray]:
-    shapes = [*scene.static_shapes.values(), *(shape for body in scene.bodies.values() for shape in body.shapes)]
     ids: dict[str, list[int]] = {path: [] for path in scene.materials}
-    for shape in shapes:
-        if shape.collides and shape.material in ids:
-            ids[shape.material].append(_id(model, mujoco.mjtObj.mjOBJ_GEOM, shape.path))
+    materials = _material_of(scene)
+    for geom in range(model.ngeom):
+        material = materials.get(shape_of(model.geom(geom).name), "")
+        if material in ids:
+            ids[material].append(geom)
     return {path: np.array(geoms, dtype=np.int64) for path, geoms in ids.items()}
+
+
+def _pairs_by_material(scene: Scene, model: Any) -> dict[str, tuple[tuple[int, str], ...]]:
+    found: dict[str, list[tuple[int, str]]] = {path: [] for path in scene.materials}
+    materials = _material_of(scene)
+    for pair in range(model.npair):
+        first, second = (
+            materials.get(shape_of(model.geom(int(geom)).name), "")
+            for geom in (model.pair_geom1[pair], model.pair_geom2[pair])
+        )
+        for own, other in {(first, second), (second, first)}:
+            if own in found:
+                found[own].append((pair, other))
+    return {path: tuple(pairs) for path, pairs in found.items()}
+
+
+def _material_of(scene: Scene) -> dict[str, str]:
+    shapes = [*scene.static_shapes.values(), *(shape for body in scene.bodies.values() for shape in body.shapes)]
+    return {shape.path: shape.material for shape in shapes}

@@ -9,7 +9,8 @@ Two choices keep the next state a function of positions, velocities, commands an
 * mass matrices are never taken to be diagonal, as MuJoCo does for bodies whose centre of mass is their origin, so
   that a changed parameter gives what a scene built with it gives.
 
-Contact friction is MuJoCo's: one coefficient (the dynamic one), the larger of the two materials, an elliptic cone.
+Contact friction has one coefficient (the dynamic one) and an elliptic cone; see `contacts` for what holds between two
+materials. A mesh collides as its convex hull or its convex parts.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from hanzo_twin.engines.mujoco.geometry import add_shape
+from hanzo_twin.engines.hulls import colliders, shape_of
+from hanzo_twin.engines.mujoco.contacts import Collider, add_pairs, collision_bits, everything, separated
+from hanzo_twin.engines.mujoco.geometry import add_geom
 from hanzo_twin.engines.mujoco.loops import add_loop_closure
 from hanzo_twin.engines.parameters import drive_limit
 from hanzo_twin.engines.port import EngineConfig
-from hanzo_twin.errors import SceneError, UnsupportedError
-from hanzo_twin.scene.model import Body, Joint, Scene
+from hanzo_twin.errors import SceneError
+from hanzo_twin.scene.model import Axis, Body, Drive, Joint, Scene, Shape
 from hanzo_twin.spatial import rotation_matrix
 
-MAX_ARTICULATIONS = 30
-_EVERYTHING = (1 << (MAX_ARTICULATIONS + 1)) - 1
 UNLIMITED = 1e10
 _JOINT = mujoco.mjtJoint
 _AXES = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
@@ -52,24 +53,63 @@ def build_spec(scene: Scene, config: EngineConfig) -> Any:
     """The ``MjSpec`` of ``scene``."""
     spec = mujoco.MjSpec()
     _set_options(spec, scene, config)
-    collision_bits = _collision_bits(scene)
+    option_seconds = config.step_seconds / config.substeps
     bodies = {"": spec.worldbody}
     for body in scene.bodies.values():
-        bodies[body.path] = _add_body(spec, bodies, scene, body, collision_bits[body.path])
-    for shape in scene.static_shapes.values():
-        if shape.collides:
-            # A body of its own, so that a filtered pair can name it.
-            holder = spec.worldbody.add_body(name=shape.path)
-            add_shape(spec, holder, shape, scene.materials, (1, _EVERYTHING))
+        bodies[body.path] = _add_body(spec, bodies, scene, body)
+    _add_colliders(spec, bodies, scene, option_seconds)
     for joint in actuated_joints(scene):
         _add_drive(spec, joint)
     for joint in scene.joints.values():
         if joint.closes_loop:
             add_loop_closure(spec, bodies, joint)
+        elif joint.kind == "d6":
+            _add_axis_drives(spec, joint)
         elif joint.mimic is not None:
             _add_mimic(spec, joint)
-    _add_filtered_pairs(spec, scene)
     return spec
+
+
+def _add_colliders(spec: Any, bodies: dict[str, Any], scene: Scene, step_seconds: float) -> None:
+    """Geoms, who collides with whom, and how."""
+    bits = collision_bits(scene)
+    filtered = {path for pair in scene.filtered_pairs for path in pair}
+    members: dict[str, set[str]] = {path: {path} for path in scene.bodies}
+    found: list[Collider] = []
+
+    def add(holder: Any, path: str, collider: Shape) -> None:
+        material = scene.materials.get(collider.material)
+        add_geom(spec, holder, collider, material, bits.get(path, everything()))
+        found.append(Collider(name=collider.path, holder=path, shape=collider, own_rules=False))
+
+    for body in scene.bodies.values():
+        solid = colliders(body.shapes)
+        several = len({shape_of(one.path) for one in solid}) > 1
+        for collider in solid:
+            path, holder = shape_of(collider.path), bodies[body.path]
+            members[path] = {body.path}
+            if several and path in filtered:
+                # MuJoCo filters bodies: the shape is one, welded to its own.
+                holder, members[path] = _holder(spec, holder, path), {path}
+                members[body.path].add(path)
+            add(holder, body.path, collider)
+    for shape in colliders(scene.static_shapes.values()):
+        path = shape_of(shape.path)
+        members[path] = {path}
+        # A body of its own, so that a filtered pair can name it.
+        add(_holder(spec, spec.worldbody, path), path, shape)
+    _add_filtered_pairs(spec, scene, members)
+    add_pairs(spec, scene, found, bits, step_seconds)
+
+
+def _holder(spec: Any, parent: Any, path: str) -> Any:
+    """The body ``path`` without mass, which is made where there is none."""
+    known = spec.body(path)
+    if known is not None:
+        return known
+    holder = parent.add_body(name=path)
+    holder.explicitinertial = True
+    return holder
 
 
 def actuated_joints(scene: Scene) -> tuple[Joint, ...]:
@@ -96,22 +136,7 @@ def _set_options(spec: Any, scene: Scene, config: EngineConfig) -> None:
     spec.compiler.autolimits = False
 
 
-def _collision_bits(scene: Scene) -> dict[str, tuple[int, int]]:
-    """(contype, conaffinity) by body: bodies of one articulation do not collide with each other."""
-    if len(scene.articulations) > MAX_ARTICULATIONS:
-        raise UnsupportedError(
-            f"Engine 'mujoco' takes at most {MAX_ARTICULATIONS} articulations, the scene has "
-            f"{len(scene.articulations)}.",
-            hint="Split the scene.",
-        )
-    bits = dict.fromkeys(scene.bodies, (1, _EVERYTHING))
-    for index, articulation in enumerate(scene.articulations.values(), start=1):
-        own = 1 << index
-        bits.update(dict.fromkeys(articulation.bodies, (own, _EVERYTHING & ~own)))
-    return bits
-
-
-def _add_body(spec: Any, bodies: dict[str, Any], scene: Scene, body: Body, collision_bits: tuple[int, int]) -> Any:
+def _add_body(spec: Any, bodies: dict[str, Any], scene: Scene, body: Body) -> Any:
     joint = scene.child_joint.get(body.path)
     if joint is None:
         parent, pose = spec.worldbody, body.pose_world_body
@@ -123,29 +148,12 @@ def _add_body(spec: Any, bodies: dict[str, Any], scene: Scene, body: Body, colli
     added.gravcomp = 0.0 if body.gravity_enabled else 1.0
     added.simple = 0
     if body.kinematic:
-        _make_kinematic(added, body, joint)
+        added.mocap = True
     elif joint is None:
         added.add_freejoint(name=f"{body.path}/free")
     else:
         _add_joint(added, joint)
-    for shape in body.shapes:
-        if shape.collides:
-            add_shape(spec, added, shape, scene.materials, collision_bits)
     return added
-
-
-def _make_kinematic(added: Any, body: Body, joint: Joint | None) -> None:
-    if joint is not None:
-        raise UnsupportedError(
-            f"Engine 'mujoco' cannot hang the kinematic body '{body.path}' on joint '{joint.path}'.",
-            hint="Remove the joint, or make the body dynamic.",
-        )
-    if any(body.linear_velocity) or any(body.angular_velocity):
-        raise UnsupportedError(
-            f"Engine 'mujoco' cannot give the kinematic body '{body.path}' a velocity.",
-            hint="Set its velocity to zero and move it with set_body_state.",
-        )
-    added.mocap = True
 
 
 def _add_joint(body: Any, joint: Joint) -> None:
@@ -173,11 +181,6 @@ def _add_joint(body: Any, joint: Joint) -> None:
 
 
 def _add_ball(body: Any, joint: Joint) -> None:
-    if np.isfinite(joint.lower) or np.isfinite(joint.upper):
-        raise UnsupportedError(
-            f"Engine 'mujoco' cannot limit the cone of the spherical joint '{joint.path}'.",
-            hint="Remove the limit, or replace the joint by revolute ones.",
-        )
     body.add_joint(
         name=joint.path,
         type=_JOINT.mjJNT_BALL,
@@ -190,19 +193,12 @@ def _add_ball(body: Any, joint: Joint) -> None:
 
 
 def _add_d6(body: Any, joint: Joint) -> None:
-    """Translations first, then at most one rotation: MuJoCo's order of joints in a body gives just that."""
-    rotations = [axis for axis in joint.free_axes if axis.rotation]
-    if len(rotations) > 1 or any(axis.drive for axis in joint.free_axes):
-        raise UnsupportedError(
-            f"Engine 'mujoco' supports D6 joints with at most one free rotation and no drives; '{joint.path}' has "
-            f"{len(rotations)} free rotations and {sum(axis.drive is not None for axis in joint.free_axes)} drives.",
-            hint="Replace it by a chain of revolute and prismatic joints.",
-        )
+    """Joints of one freedom, translations first: MuJoCo moves a body by its joints in their order."""
     frame = rotation_matrix(joint.pose_child_joint.orientation)
-    for axis in [axis for axis in joint.free_axes if not axis.rotation] + rotations:
+    for axis in d6_axes(joint):
         limited = np.isfinite(axis.lower) or np.isfinite(axis.upper)
         body.add_joint(
-            name=f"{joint.path}/{'rotation' if axis.rotation else 'translation'}_{axis.name}",
+            name=axis_name(joint, axis),
             type=_JOINT.mjJNT_HINGE if axis.rotation else _JOINT.mjJNT_SLIDE,
             pos=joint.pose_child_joint.position,
             axis=frame @ np.asarray(_AXES[axis.name]),
@@ -214,22 +210,41 @@ def _add_d6(body: Any, joint: Joint) -> None:
         )
 
 
+def d6_axes(joint: Joint) -> list[Axis]:
+    """The free axes of a D6 joint in the order in which they move it."""
+    return sorted(joint.free_axes, key=lambda axis: (axis.rotation, axis.name))
+
+
+def axis_name(joint: Joint, axis: Axis) -> str:
+    """MuJoCo's name of one free axis of a D6 joint."""
+    return f"{joint.path}/{'rotation' if axis.rotation else 'translation'}_{axis.name}"
+
+
 def _add_drive(spec: Any, joint: Joint) -> None:
     """Every joint gets an actuator, if only of zero gain, so that gains are parameters of every joint."""
-    drive = joint.drive
-    if drive is not None and drive.mode == "acceleration":
-        raise UnsupportedError(
-            f"Engine 'mujoco' has no acceleration drives; '{joint.path}' has one.",
-            hint="Author drive:type = 'force' with gains in N·m, or use the engine 'kinematic'.",
-        )
-    actuator = spec.add_actuator(name=joint.path, target=joint.path, trntype=mujoco.mjtTrn.mjTRN_JOINT)
+    actuator = _actuator(spec, joint.path, joint.drive, min(drive_limit(joint), UNLIMITED))
+    actuator.gainprm[0] = 1.0
+
+
+def _add_axis_drives(spec: Any, joint: Joint) -> None:
+    """Drives of a D6 joint hold their authored targets; nothing commands them."""
+    for axis in joint.free_axes:
+        if axis.drive is not None:
+            limit = min(axis.drive.max_effort, UNLIMITED)
+            actuator = _actuator(spec, axis_name(joint, axis), axis.drive, limit)
+            target = axis.drive.stiffness * axis.drive.target_position
+            actuator.biasprm[0] = target + axis.drive.damping * axis.drive.target_velocity
+
+
+def _actuator(spec: Any, joint_name: str, drive: Drive | None, limit: float) -> Any:
+    actuator = spec.add_actuator(name=joint_name, target=joint_name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
     actuator.gaintype, actuator.biastype = mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtBias.mjBIAS_AFFINE
     stiffness, damping = (drive.stiffness, drive.damping) if drive else (0.0, 0.0)
-    actuator.gainprm[0] = 1.0
+    actuator.gainprm[0] = 0.0
     actuator.biasprm[1], actuator.biasprm[2] = -stiffness, -damping
-    limit = min(drive_limit(joint), UNLIMITED)
     actuator.forcelimited, actuator.forcerange = True, [-limit, limit]
     actuator.ctrllimited = False
+    return actuator
 
 
 def _add_mimic(spec: Any, joint: Joint) -> None:
@@ -244,19 +259,11 @@ def _add_mimic(spec: Any, joint: Joint) -> None:
     equality.data[:5] = [joint.mimic.offset, joint.mimic.multiplier, 0.0, 0.0, 0.0]
 
 
-def _add_filtered_pairs(spec: Any, scene: Scene) -> None:
-    holders = dict.fromkeys(scene.bodies, "") | dict.fromkeys(scene.static_shapes, "")
-    owner = {path: path for path in holders}
-    for body in scene.bodies.values():
-        colliding = [shape.path for shape in body.shapes if shape.collides]
-        if len(colliding) == 1:
-            owner[colliding[0]] = body.path
-    for first, second in scene.filtered_pairs:
-        for path in (first, second):
-            if path not in owner:
-                raise UnsupportedError(
-                    f"Engine 'mujoco' filters collisions by body; '{path}' in the filtered pair "
-                    f"('{first}', '{second}') is one of several shapes of its body, or does not collide.",
-                    hint="Filter the bodies, or give the shape a body of its own.",
-                )
-        spec.add_exclude(bodyname1=owner[first], bodyname2=owner[second])
+def _add_filtered_pairs(spec: Any, scene: Scene, members: dict[str, set[str]]) -> None:
+    """``members``: by path of a body or a shape, MuJoCo's bodies that it is."""
+    excluded: set[tuple[str, str]] = set()
+    for first, second in separated(scene):
+        for one in members.get(first, ()):
+            excluded |= {(min(one, other), max(one, other)) for other in members.get(second, ()) if other != one}
+    for first, second in sorted(excluded):
+        spec.add_exclude(bodyname1=first, bodyname2=second)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import mujoco
 import numpy as np
 
+from hanzo_twin.engines.materials import DEFAULT, friction_between
 from hanzo_twin.engines.mujoco.layout import Layout
 from hanzo_twin.engines.mujoco.model import UNLIMITED
 from hanzo_twin.engines.parameters import ParameterValues
@@ -86,7 +88,7 @@ def write_parameter(model: Any, scene: Scene, layout: Layout, values: ParameterV
     elif address.path in scene.joints:
         _write_joint(model, layout, address, value)
     elif address.path in scene.materials:
-        model.geom_friction[layout.geoms[address.path], 0] = value
+        _write_friction(model, scene, layout, values, address)
     else:
         model.opt.gravity["xyz".index(address.component)] = value
 
@@ -102,6 +104,18 @@ def _write_body(model: Any, scene: Scene, layout: Layout, values: ParameterValue
     model.body_mass[row] = mass
     for axis in range(3):
         model.body_inertia[row, axis] = body.diagonal_inertia[axis] * (mass / body.mass) * scale
+
+
+def _write_friction(model: Any, scene: Scene, layout: Layout, values: ParameterValues, address: Address) -> None:
+    value = values.get(address)
+    model.geom_friction[layout.geoms[address.path], 0] = value
+    own = replace(scene.materials[address.path], dynamic_friction=value)
+    for pair, path in layout.pairs[address.path]:
+        other = scene.materials.get(path, DEFAULT)
+        if path:
+            there = Address(path=path, attribute="dynamicFriction")
+            other = replace(other, dynamic_friction=values.get(there))
+        model.pair_friction[pair, :2] = friction_between(own, other)
 
 
 def _write_joint(model: Any, layout: Layout, address: Address, value: float) -> None:

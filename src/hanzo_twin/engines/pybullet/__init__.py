@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hanzo_twin.engines.features import check_features
 from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
 from hanzo_twin.engines.pybullet.native_state import ENGINE, VERSION
 from hanzo_twin.engines.pybullet.simulation import SUPPORTED, PybulletSimulation
@@ -28,9 +29,20 @@ class PybulletEngine:
             parameters=SUPPORTED,
             licence="Zlib",
             friction_rule="geometric mean",
+            features=(
+                "acceleration_drives",
+                "mimic_joints",
+                "loops",
+                "kinematic_bodies",
+                "restitution",
+                "mesh_decomposition",
+                "static_triangles",
+                "shape_filters",
+            ),
         )
 
     def load_scene(self, scene: Scene, config: EngineConfig) -> PybulletSimulation:
+        check_features(scene, self.capabilities())
         simulation = PybulletSimulation(scene, config)
         simulation.start()
         return simulation

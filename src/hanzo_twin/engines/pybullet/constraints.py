@@ -12,11 +12,9 @@ import numpy as np
 import pybullet
 
 from hanzo_twin.engines.pybullet.geometry import bullet_quaternion
-from hanzo_twin.errors import UnsupportedError
 from hanzo_twin.scene.model import Joint
 from hanzo_twin.spatial import FloatArray, Pose
 
-LOOP_KINDS = ("fixed", "revolute", "spherical")
 # Distance of the second point that holds a hinge's axis, m.
 _HINGE_SPAN = 0.1
 _FORCE = 1e6
@@ -24,22 +22,6 @@ _ERROR_REDUCTION = 0.2
 # Bullet's body and link; the world is no body.
 Holder = tuple[int, int]
 _WORLD: Holder = (-1, -1)
-
-
-def check_loop(joint: Joint) -> None:
-    """Raise UnsupportedError unless the loop can be closed by ``joint``."""
-    if joint.kind not in LOOP_KINDS:
-        raise UnsupportedError(
-            f"Engine 'pybullet' cannot close a loop with the {joint.kind} joint '{joint.path}'.",
-            hint=f"Allowed: {', '.join(LOOP_KINDS)}. Cut the loop at another joint.",
-        )
-    limited = np.isfinite(joint.lower) or np.isfinite(joint.upper)
-    driven = joint.drive is not None and (joint.drive.stiffness > 0 or joint.drive.damping > 0)
-    if limited or driven or joint.stiffness or joint.damping or joint.friction or joint.armature:
-        raise UnsupportedError(
-            f"Engine 'pybullet' cannot honour limits, drives or springs of '{joint.path}', which closes a loop.",
-            hint="Cut the loop at a joint that has none.",
-        )
 
 
 def add_mimic(client: int, joint: Joint, follower: Holder, leader: Holder) -> None:

@@ -16,7 +16,6 @@ from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
 from hanzo_twin.engines.pybullet import native_state
 from hanzo_twin.engines.pybullet.native_state import ENGINE, VERSION
 from hanzo_twin.engines.pybullet.placement import body_state, place_root
-from hanzo_twin.engines.pybullet.refusals import check_supported
 from hanzo_twin.engines.pybullet.tree import Tree
 from hanzo_twin.engines.pybullet.world import World, build_world
 from hanzo_twin.engines.readings import JointReadings
@@ -54,7 +53,6 @@ class PybulletSimulation:
 
     def __init__(self, scene: Scene, config: EngineConfig) -> None:
         """A world as Bullet builds it, not yet where the scene says that it starts, see `start`."""
-        check_supported(scene)
         self.scene = scene
         self.config = config
         self.parameters = ParameterValues(scene, engine=ENGINE, supported=SUPPORTED)

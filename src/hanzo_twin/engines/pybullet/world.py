@@ -22,14 +22,15 @@ from itertools import combinations
 import numpy as np
 import pybullet
 
+from hanzo_twin.engines.hulls import colliders, shape_of
+from hanzo_twin.engines.materials import DEFAULT
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.engines.pybullet.constraints import add_loop, add_mimic
 from hanzo_twin.engines.pybullet.geometry import add_collision_shape, bullet_quaternion
 from hanzo_twin.errors import SimulationError
-from hanzo_twin.scene.model import Body, Joint, Material, Scene, Shape
+from hanzo_twin.scene.model import Body, Joint, Scene, Shape
 from hanzo_twin.spatial import Pose
 
-_DEFAULT_MATERIAL = Material(path="")
 # Bullet clamps the velocities of a multibody to 100, and takes a limit beyond this for none.
 _NO_LIMIT = 1e30
 _NO_END = 1e10
@@ -90,7 +91,7 @@ def build_world(scene: Scene, config: EngineConfig) -> World:
     """A new client with everything of ``scene`` at its starting poses; velocities and joint positions are zero.
 
     Raises:
-        UnsupportedError: something that Bullet cannot honour; names the prim.
+        SceneError: a mesh has no volume, or Bullet refuses numbers; names the prim.
         SimulationError: Bullet has no client left.
     """
     client = pybullet.connect(pybullet.DIRECT)
@@ -112,7 +113,7 @@ class _Builder:
         self._bodies: dict[str, Place] = {}
         self._inertial: dict[str, Pose] = {}
         self._frames: dict[str, Pose] = {}
-        self._shapes: dict[str, Place] = {}
+        self._shapes: dict[str, list[Place]] = {}
         self._materials: dict[str, list[Place]] = {path: [] for path in scene.materials}
         self._trees: list[TreePlan] = []
         self._roots: list[str] = []
@@ -123,9 +124,8 @@ class _Builder:
         pybullet.setPhysicsEngineParameter(
             deterministicOverlappingPairs=1, enableConeFriction=1, physicsClientId=self._client, **options
         )
-        for shape in self._scene.static_shapes.values():
-            if shape.collides:
-                self._add_static(shape)
+        for collider in colliders(self._scene.static_shapes.values(), triangles=True):
+            self._add_static(collider)
         for tree in self._groups():
             self._add_tree(tree)
         self._filter_pairs()
@@ -150,7 +150,7 @@ class _Builder:
         return groups.values()
 
     def _add_static(self, shape: Shape) -> None:
-        index = add_collision_shape(self._client, shape, Pose.identity(), static=True)
+        index = add_collision_shape(self._client, shape, Pose.identity())
         uid = pybullet.createMultiBody(
             baseMass=0.0,
             baseCollisionShapeIndex=index,
@@ -169,7 +169,7 @@ class _Builder:
         if not held:
             number[root.path] = 0
             self._frames[root.path] = Pose.identity()
-            base_shapes = [shape for shape in root.shapes if shape.collides]
+            base_shapes = colliders(root.shapes)
         for path in paths if held else paths[1:]:
             self._add_body_link(links, number, self._scene.bodies[path])
         first = base_shapes[0] if base_shapes else None
@@ -184,7 +184,7 @@ class _Builder:
         parent_frame = self._frames[joint.parent] if joint.parent else Pose.identity()
         self._frames[body.path] = frame
         into_link = frame.inverse()
-        shapes = [shape for shape in body.shapes if shape.collides]
+        shapes = colliders(body.shapes)
         links.append(
             _Link(
                 parent=number[joint.parent],
@@ -291,8 +291,8 @@ class _Builder:
             )
 
     def _finish_shape(self, shape: Shape, place: Place) -> None:
-        material = self._scene.materials.get(shape.material, _DEFAULT_MATERIAL)
-        self._shapes[shape.path] = place
+        material = self._scene.materials.get(shape.material, DEFAULT)
+        self._shapes.setdefault(shape_of(shape.path), []).append(place)
         if shape.material in self._materials:
             self._materials[shape.material].append(place)
         # Contacts that are yet to come, which Bullet otherwise slows down for, would swallow the bounce.
@@ -326,8 +326,8 @@ class _Builder:
     def _colliders(self, path: str) -> list[Place]:
         if path in self._scene.bodies:
             shapes = self._scene.bodies[path].shapes
-            return [self._shapes[shape.path] for shape in shapes if shape.path in self._shapes]
-        return [self._shapes[path]] if path in self._shapes else []
+            return [place for shape in shapes for place in self._shapes.get(shape.path, ())]
+        return self._shapes.get(path, [])
 
     def _filter(self, ones: list[Place], others: list[Place]) -> None:
         for one in ones:

@@ -22,6 +22,9 @@ def write_material(prims: Prims, material: Material) -> None:
     physics.CreateRestitutionAttr(material.restitution)
     if material.density is not None:
         physics.CreateDensityAttr(material.density)
+    for name, rule in (("friction", material.friction_combine), ("restitution", material.restitution_combine)):
+        if rule != "average":
+            prim.CreateAttribute(f"physxMaterial:{name}CombineMode", Sdf.ValueTypeNames.Token, custom=False).Set(rule)
 
 
 def write_shape(prims: Prims, shape: Shape) -> None:

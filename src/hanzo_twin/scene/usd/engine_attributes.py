@@ -18,6 +18,7 @@ _READ = frozenset(
         "newton:mimicEnabled", "newton:mimicCoef0", "newton:mimicCoef1", "newton:selfCollisionEnabled",
         "newton:timeStepsPerSecond", "newton:gravityEnabled", "physxJoint:armature", "physxJoint:maxJointVelocity",
         "physxRigidBody:disableGravity", "physxArticulation:enabledSelfCollisions", "physxScene:timeStepsPerSecond",
+        "physxMaterial:frictionCombineMode", "physxMaterial:restitutionCombineMode",
     }
 )  # fmt: skip
 _ARRAYS = (Vt.DoubleArray, Vt.FloatArray, Vt.IntArray, Gf.Vec2d, Gf.Vec2f, Gf.Vec3d, Gf.Vec3f, Gf.Vec4d, Gf.Vec4f)

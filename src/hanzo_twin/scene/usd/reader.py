@@ -38,7 +38,7 @@ class _Reader:
         self._units = Units.of(stage)
         self._placements = Placements(self._units, findings)
         self._parsed: dict[Any, Any] = UsdPhysics.UsdPhysicsLoadStageFromPrimRange(stage, ["/"])
-        self._materials = materials(self._parsed, self._units, findings)
+        self._materials = materials(self._stage, self._parsed, self._units, findings)
         self._descriptions = rigid_bodies(self._parsed, findings)
 
     def read(self) -> Scene:

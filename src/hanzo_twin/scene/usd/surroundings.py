@@ -11,7 +11,7 @@ import numpy as np
 from pxr import Gf, Usd, UsdLux, UsdPhysics
 
 from hanzo_twin.scene.findings import Findings, Refusal
-from hanzo_twin.scene.model import Camera, Light, Material, Sensor, SensorKind
+from hanzo_twin.scene.model import COMBINE_RULES, Camera, CombineRule, Light, Material, Sensor, SensorKind
 from hanzo_twin.scene.usd.values import Placements, Units, Vector, decimal, number, triple, typed, vector
 from hanzo_twin.spatial import Pose
 
@@ -144,7 +144,7 @@ class SurroundingsReader:
         return "", self._units.world(own)
 
 
-def materials(parsed: dict[Any, Any], units: Units, findings: Findings) -> dict[str, Material]:
+def materials(stage: Usd.Stage, parsed: dict[Any, Any], units: Units, findings: Findings) -> dict[str, Material]:
     """Contact materials by path."""
     found: dict[str, Material] = {}
     for description in parsed.get(UsdPhysics.ObjectType.RigidBodyMaterial, ([], []))[1]:
@@ -159,8 +159,27 @@ def materials(parsed: dict[Any, Any], units: Units, findings: Findings) -> dict[
         if wrong or math.isnan(density):
             findings.error("bad-material", path, f"It has {', '.join(wrong) or 'a density that is no number'}.")
             continue
-        found[path] = Material(path=path, **values, density=density if 0 < density < math.inf else None)
+        found[path] = Material(
+            path=path,
+            **values,
+            density=density if 0 < density < math.inf else None,
+            friction_combine=_combine_rule(stage.GetPrimAtPath(path), "friction", findings),
+            restitution_combine=_combine_rule(stage.GetPrimAtPath(path), "restitution", findings),
+        )
     return found
+
+
+def _combine_rule(prim: Usd.Prim, of: str, findings: Findings) -> CombineRule:
+    name = f"physxMaterial:{of}CombineMode"
+    attribute = prim.GetAttribute(name)
+    value = attribute.Get() if attribute and attribute.HasAuthoredValue() else "average"
+    for rule in COMBINE_RULES:
+        if value == rule:
+            return rule
+    findings.error(
+        "bad-material", str(prim.GetPath()), f"{name} is '{value}'.", f"Allowed: {', '.join(COMBINE_RULES)}."
+    )
+    return "average"
 
 
 def gravity(parsed: dict[Any, Any], stage: Usd.Stage, units: Units, findings: Findings) -> tuple[Vector, str]:

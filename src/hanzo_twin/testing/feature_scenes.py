@@ -1,0 +1,176 @@
+"""One small scene for each feature of `hanzo_twin.engines.features`: with it, an engine loads the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from hanzo_twin.scene.model import (
+    Axis,
+    Body,
+    Drive,
+    Geometry,
+    Joint,
+    Material,
+    Mesh,
+    Mimic,
+    Plane,
+    Scene,
+    Shape,
+    Sphere,
+)
+from hanzo_twin.spatial import Pose
+from hanzo_twin.testing import scenes
+
+HINGE = "/World/pendulum/hinge"
+BOB = "/World/pendulum/bob"
+BOX = "/World/box"
+SHAPE = "/World/box/shape"
+_X, _Y, _Z = (Axis(name=name, rotation=True) for name in ("x", "y", "z"))
+
+
+def loose_pendulum(**changes: Any) -> Scene:
+    """`scenes.pendulum` with its hinge changed, in no articulation; it hangs down."""
+    scene = scenes.pendulum()
+    hinge = replace(scene.joints[HINGE], **changes)
+    bob = replace(scene.bodies[BOB], diagonal_inertia=(0.01, 0.01, 0.01))
+    return replace(scene, bodies={BOB: bob}, joints={HINGE: hinge}, articulations={})
+
+
+def d6(*axes: Axis, **changes: Any) -> Scene:
+    """`loose_pendulum` on a D6 joint with these free axes."""
+    return loose_pendulum(kind="d6", free_axes=axes, **changes)
+
+
+def box_of(geometry: Geometry, **changes: Any) -> Scene:
+    """A free body ``/World/box`` of 1 kg with this collider, its centre 0.3 m above a ground plane."""
+    scene = scenes.falling_box(height=0.3)
+    body = scene.bodies[BOX]
+    shape = replace(body.shapes[0], geometry=geometry)
+    return replace(scene, bodies={BOX: replace(body, shapes=(shape,), **changes)})
+
+
+def standing(geometry: Geometry, *, height: float = 0.5) -> Scene:
+    """A static ``/World/stand`` of this geometry at the origin and a ball of radius 0.03 m above it."""
+    ball = scenes.falling_sphere(height=height)
+    body = ball.bodies["/World/ball"]
+    body = replace(body, shapes=(replace(body.shapes[0], geometry=Sphere(radius=0.03)),))
+    stand = Shape(path="/World/stand", geometry=geometry, pose=Pose.identity(), material=scenes.MATERIAL)
+    return replace(ball, bodies={body.path: body}, static_shapes={stand.path: stand})
+
+
+def cup(approximation: str) -> Mesh:
+    """A square cup, 0.2 m wide and high, walls and floor 0.04 m thick, open upwards; its centre is the origin."""
+    outer, inner, floor = 0.1, 0.06, -0.06
+    square = np.array([(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)])
+    rings = [(outer, -outer), (outer, outer), (inner, outer), (inner, floor)]
+    vertices = np.vstack([np.column_stack([half * square, np.full(4, height)]) for half, height in rings])
+    triangles = [(0, 2, 1), (0, 3, 2), (12, 13, 14), (12, 14, 15)]
+    for ring in range(3):
+        for side in range(4):
+            a, b = 4 * ring + side, 4 * ring + (side + 1) % 4
+            triangles += [(a, b, b + 4), (a, b + 4, a + 4)]
+    return Mesh(vertices=vertices, triangles=np.array(triangles), approximation=approximation)
+
+
+def bouncing(restitution: float, *, height: float = 1.0) -> Scene:
+    """`scenes.falling_sphere` where both materials give back ``restitution`` of the speed."""
+    material = Material(path=scenes.MATERIAL, restitution=restitution)
+    return replace(scenes.falling_sphere(height=height), materials={material.path: material})
+
+
+def kinematic(**changes: Any) -> Scene:
+    """`scenes.falling_box` where the box is kinematic."""
+    scene = scenes.falling_box(height=0.3)
+    return replace(scene, bodies={BOX: replace(scene.bodies[BOX], kinematic=True, **changes)})
+
+
+def held_kinematic() -> Scene:
+    """A kinematic box welded to the world."""
+    scene = kinematic()
+    weld = Joint(
+        path="/World/weld",
+        kind="fixed",
+        parent="",
+        child=BOX,
+        pose_parent_joint=Pose.of((0.0, 0.0, 0.3)),
+        pose_child_joint=Pose.identity(),
+    )
+    return replace(scene, joints={weld.path: weld})
+
+
+def loop(**changes: Any) -> Scene:
+    """A double pendulum hanging down, its end held to the world by a joint ``/World/closing``."""
+    scene = scenes.double_pendulum(initial_positions=(0.0, 0.0))
+    closing = Joint(
+        path="/World/closing",
+        kind="revolute",
+        parent="",
+        child="/World/double_pendulum/lower",
+        pose_parent_joint=Pose.of((0.0, 0.0, -2.0)),
+        pose_child_joint=Pose.of((0.0, 0.0, -1.0)),
+        axis=(0.0, 1.0, 0.0),
+        closes_loop=True,
+    )
+    return replace(scene, joints={**scene.joints, closing.path: replace(closing, **changes)})
+
+
+def mimic() -> Scene:
+    """A double pendulum whose elbow is to be −2 times its shoulder + 0.1 rad."""
+    scene = scenes.double_pendulum(initial_positions=(0.4, -0.7))
+    elbow = "/World/double_pendulum/elbow"
+    follows = Mimic(joint="/World/double_pendulum/shoulder", multiplier=-2.0, offset=0.1)
+    return replace(scene, joints={**scene.joints, elbow: replace(scene.joints[elbow], mimic=follows)})
+
+
+def two_shapes(*, filtered: bool) -> Scene:
+    """A free body of a box and, 0.2 m below it, a ball that, where ``filtered``, passes through the ground."""
+    scene = scenes.falling_box(height=0.5)
+    body = scene.bodies[BOX]
+    ball = Shape(
+        path="/World/box/ball", geometry=Sphere(radius=0.05), pose=Pose.of((0.0, 0.0, -0.2)), material=scenes.MATERIAL
+    )
+    pairs = ((ball.path, "/World/ground"),) if filtered else ()
+    return replace(scene, bodies={BOX: replace(body, shapes=(*body.shapes, ball))}, filtered_pairs=pairs)
+
+
+def moving_plane() -> Scene:
+    """A free body with an infinite plane."""
+    return box_of(Plane())
+
+
+def body(scene: Scene) -> Body:
+    """The only body of ``scene``."""
+    (only,) = scene.bodies.values()
+    return only
+
+
+FEATURE_SCENES: Mapping[str, Scene] = MappingProxyType(
+    {
+        "spherical_joints": loose_pendulum(kind="spherical"),
+        "spherical_limits": loose_pendulum(kind="spherical", lower=-1.0, upper=1.0),
+        "spherical_armature": loose_pendulum(kind="spherical", armature=0.1),
+        "spherical_springs": loose_pendulum(kind="spherical", stiffness=1.0),
+        "d6_joints": d6(_Y),
+        "d6_rotations": d6(_X, _Y, _Z),
+        "d6_drives": d6(replace(_Y, drive=Drive(stiffness=100.0, damping=10.0, target_position=0.3))),
+        "acceleration_drives": loose_pendulum(drive=Drive(stiffness=100.0, damping=20.0, mode="acceleration")),
+        "mimic_joints": mimic(),
+        "loops": loop(),
+        "sliding_loops": loop(kind="prismatic"),
+        "loop_efforts": loop(damping=1.0),
+        "kinematic_bodies": kinematic(),
+        "kinematic_velocities": kinematic(linear_velocity=(0.1, 0.0, 0.0)),
+        "kinematic_links": held_kinematic(),
+        "restitution": bouncing(0.5),
+        "moving_planes": moving_plane(),
+        "mesh_decomposition": box_of(cup("convexDecomposition")),
+        "static_triangles": standing(cup("none")),
+        "moving_triangles": box_of(cup("none")),
+        "shape_filters": two_shapes(filtered=True),
+    }
+)
