@@ -85,7 +85,7 @@ def _read(file: Path) -> tuple[FloatArray, ...] | None:
     """What `_write` wrote; None where there is nothing that can be read."""
     try:
         with np.load(file) as data:
-            return tuple(data[f"part_{index}"] for index in range(len(data.files)))
+            return tuple(data[f"arr_{index}"] for index in range(len(data.files)))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None
 
@@ -95,7 +95,7 @@ def _write(file: Path, parts: tuple[FloatArray, ...]) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=file.parent, suffix=".tmp", delete=False) as written:
-            np.savez(written, **{f"part_{index}": part for index, part in enumerate(parts)})
+            np.savez(written, *parts)
         Path(written.name).replace(file)
     except OSError:
         return

@@ -28,9 +28,7 @@ from hanzo_twin.engines.port import (
     EngineCapabilities,
     EngineConfig,
     JointCommand,
-    KnowsGaps,
     Simulation,
-    load_engine,
 )
 from hanzo_twin.engines.serial import load_worlds
 from hanzo_twin.engines.state import SimState
@@ -38,7 +36,6 @@ from hanzo_twin.errors import (
     AddressError,
     CommandError,
     NotFoundError,
-    NotInstalledError,
     ParameterError,
     SimulationError,
     StateError,
@@ -46,6 +43,9 @@ from hanzo_twin.errors import (
 )
 from hanzo_twin.scene.addresses import JOINT_PARAMETERS
 from hanzo_twin.testing import scenes
+from hanzo_twin.testing.suite import EngineSuite, expect_known_gap
+
+__all__ = ["EngineConformance", "expect_known_gap"]
 
 CONFIG = EngineConfig(step_hz=500.0)
 SCENE = scenes.arm6_with_boxes()
@@ -71,10 +71,10 @@ VALUES = {
 _CONTINUE = """
 import sys
 from pathlib import Path
-from hanzo_twin.engines.serial import load_worlds
+from hanzo_twin.engines.port import load_engine
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.testing import conformance
-simulation = conformance.load_engine(sys.argv[1]).load_scene(conformance.SCENE, conformance.CONFIG)
+simulation = load_engine(sys.argv[1]).load_scene(conformance.SCENE, conformance.CONFIG)
 simulation.set_state(SimState.from_bytes(Path(sys.argv[2]).read_bytes()))
 simulation.step(1000)
 Path(sys.argv[3]).write_bytes(simulation.get_state().to_bytes())
@@ -92,13 +92,6 @@ def busy(simulation: Simulation) -> Simulation:
     return simulation
 
 
-def expect_known_gap(request: pytest.FixtureRequest, engine: Engine) -> None:
-    """Let the test that asks fail, and only fail, where ``engine`` says that it has a gap there."""
-    reason = engine.known_gaps().get(request.node.originalname) if isinstance(engine, KnowsGaps) else None
-    if reason is not None:
-        request.applymarker(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True))
-
-
 def _one_address_each() -> dict[str, str]:
     """An address in SCENE for each name of a parameter."""
     joint = f"{ARM}/joint_2"
@@ -111,24 +104,8 @@ def _one_address_each() -> dict[str, str]:
     return addresses
 
 
-class EngineConformance:
+class EngineConformance(EngineSuite):
     """The behaviour of `Engine`, `Simulation` and, where there is one, `Batch`."""
-
-    @pytest.fixture
-    def engine_name(self) -> str:
-        """Name of the engine under test, as registered in its entry point."""
-        raise NotImplementedError("Define the fixture engine_name in the subclass.")
-
-    @pytest.fixture
-    def engine(self, engine_name: str) -> Engine:
-        try:
-            return load_engine(engine_name)
-        except NotInstalledError as missing:
-            pytest.skip(str(missing))
-
-    @pytest.fixture
-    def capabilities(self, engine: Engine) -> EngineCapabilities:
-        return engine.capabilities()
 
     @pytest.fixture
     def simulation(self, engine: Engine) -> Iterator[Simulation]:

@@ -16,7 +16,7 @@ from hanzo_twin.engines.gazebo.native_state import ENGINE, VERSION
 from hanzo_twin.engines.gazebo.placement import body_state, place_root
 from hanzo_twin.engines.gazebo.refusals import check_mimics
 from hanzo_twin.engines.gazebo.tree import Tree
-from hanzo_twin.engines.gazebo.world import World, build_world, write_inertia
+from hanzo_twin.engines.gazebo.world import World, build_world, write_inertia, write_materials
 from hanzo_twin.engines.parameters import ParameterValues, gravity_addresses
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
 from hanzo_twin.engines.readings import JointReadings
@@ -408,12 +408,11 @@ class GazeboSimulation:
             return
         self.parameters = values
         self._effective = effective_scene(self.scene, values)
-        for path in {Address.parse(text).path for text in touched}:
-            if path in self.scene.bodies:
-                write_inertia(self._world.bodies[path], self._effective.bodies[path])
-            elif path in self.scene.materials:
-                for aspect in self._world.materials.get(path, ()):
-                    aspect.setFrictionCoeff(self._effective.materials[path].dynamic_friction)
+        paths = {Address.parse(text).path for text in touched}
+        for path in paths & self.scene.bodies.keys():
+            write_inertia(self._world.bodies[path], self._effective.bodies[path])
+        if paths & self.scene.materials.keys():
+            write_materials(self._world, self._effective)
         self._world.dart.setGravity(self._effective.gravity)
         self._write_laws()
 

@@ -8,9 +8,11 @@ applied as efforts; limits are DART's. Choices that matter:
   alone gives faces their full set of contact points on planes and hulls (its own gives one, so that boxes dig in; FCL
   does not know capsules; Bullet keeps contacts from step to step). Nothing falls asleep. So the next state is a
   function of positions, velocities, commands and parameters alone.
-* Friction is DART's: one coefficient (the dynamic one), the smaller of the two materials; restitution is the product of
-  the two. The direct solver bounds friction by a square along the world's axes (up to √2 too much between them), as in
-  Gazebo. With ``solver_iterations`` the friction is bounded by a true cone instead, by at most that many sweeps of a
+* Friction has one coefficient (the dynamic one). DART takes the smaller of two frictions, and the product of two
+  restitutions; materials are given numbers for which that is what the scene says, see `hanzo_twin.engines.materials`,
+  their own frictions and the roots of their restitutions where there are none. The direct solver bounds friction by
+  a square along the world's axes (up to √2 too much between them), as in Gazebo.
+  With ``solver_iterations`` the friction is bounded by a true cone instead, by at most that many sweeps of a
   Gauss-Seidel solver, which is several times slower; it starts cold at each step, for the sake of exact states.
 """
 
@@ -25,7 +27,7 @@ import numpy as np
 
 from hanzo_twin.engines.gazebo.geometry import CONE_SIDES, dart_shape
 from hanzo_twin.engines.hulls import colliders
-from hanzo_twin.engines.materials import DEFAULT
+from hanzo_twin.engines.materials import DEFAULT, for_minima, for_products, friction_between, restitution_between
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.scene.model import Body, Joint, Scene, Shape
 from hanzo_twin.spatial import FloatArray, Pose, rotation_matrix
@@ -80,7 +82,18 @@ def build_world(scene: Scene, config: EngineConfig) -> World:
         if shape.collides:
             _add_static(world, scene, shape)
     _separate(world, scene)
+    write_materials(world, scene)
     return world
+
+
+def write_materials(world: World, scene: Scene) -> None:
+    """Give the shapes of ``world`` the frictions and restitutions of ``scene``, which has the same shapes."""
+    frictions = for_minima(scene, friction_between).values
+    restitutions = for_products(scene, restitution_between).values
+    for path, aspects in world.materials.items():
+        for aspect in aspects:
+            aspect.setFrictionCoeff(frictions[path])
+            aspect.setRestitutionCoeff(restitutions[path])
 
 
 def _cone_solver(sweeps: int) -> Any:
@@ -183,8 +196,6 @@ def _add_collider(world: World, scene: Scene, node: Any, collider: Shape) -> Non
     placed.createCollisionAspect()
     aspect = placed.createDynamicsAspect()
     material = scene.materials.get(collider.material, DEFAULT)
-    aspect.setFrictionCoeff(material.dynamic_friction)
-    aspect.setRestitutionCoeff(material.restitution)
     world.materials.setdefault(material.path, []).append(aspect)
 
 

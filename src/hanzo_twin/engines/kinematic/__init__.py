@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hanzo_twin.engines.features import check_features
 from hanzo_twin.engines.kinematic.batch import KinematicBatch
 from hanzo_twin.engines.kinematic.simulation import ENGINE, VERSION, KinematicSimulation
 from hanzo_twin.engines.kinematic.worlds import PARAMETERS, Mechanism
@@ -31,9 +32,11 @@ class KinematicEngine:
             geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
             parameters=PARAMETERS,
             licence="Apache-2.0",
+            features=("kinematic_bodies", "kinematic_velocities", "kinematic_links"),
         )
 
     def load_scene(self, scene: Scene, config: EngineConfig) -> KinematicSimulation:
+        check_features(scene, self.capabilities())
         return KinematicSimulation(_mechanism(scene), config)
 
     def load_batch(
@@ -43,18 +46,13 @@ class KinematicEngine:
             raise InvalidInputError(
                 f"A batch cannot have {num_envs} envs on {threads} threads.", hint="Allowed: at least one of each."
             )
+        check_features(scene, self.capabilities())
         return KinematicBatch(_mechanism(scene), config, num_envs)
 
 
 def _mechanism(scene: Scene) -> Mechanism:
     articulated = {path for articulation in scene.articulations.values() for path in articulation.joints}
     for joint in scene.joints.values():
-        if joint.kind not in _JOINT_KINDS or joint.closes_loop:
-            what = "a joint that closes a loop" if joint.closes_loop else f"{joint.kind} joints"
-            raise UnsupportedError(
-                f"Engine '{ENGINE}' does not support {what}: '{joint.path}'.",
-                hint=f"It supports: {', '.join(_JOINT_KINDS)}. Use an engine with dynamics.",
-            )
         if joint.kind != "fixed" and joint.path not in articulated:
             raise UnsupportedError(
                 f"Engine '{ENGINE}' moves joints of articulations only, and '{joint.path}' is in none.",

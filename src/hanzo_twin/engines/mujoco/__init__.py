@@ -49,7 +49,6 @@ class MujocoEngine:
                 "loops",
                 "kinematic_bodies",
                 "restitution",
-                "moving_planes",
                 "mesh_decomposition",
                 "shape_filters",
             ),

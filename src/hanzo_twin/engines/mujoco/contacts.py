@@ -10,7 +10,7 @@ half period of `BOUNCE_STEPS` steps; its damping ratio ζ gives the coefficient,
     e = exp(−ζ/√(1−ζ²) · (π − atan2(2ζ√(1−ζ²), 1 − 2ζ²)))
 
 With the steps that there are, the speed after a bounce comes out within a tenth of the speed before it, depending on
-where in a step the bodies meet; at speed v they meanwhile dig in by up to 2 v steps.
+where in a step the bodies meet; at speed v they meanwhile dig in by up to 2.5 v steps.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from hanzo_twin.engines.materials import DEFAULT, friction_between, restitution_
 from hanzo_twin.errors import UnsupportedError
 from hanzo_twin.scene.model import Scene, Shape
 
-BOUNCE_STEPS = 6
+BOUNCE_STEPS = 8
 MAX_PAIRS = 20_000
 PAIR_SEPARATOR = "|"
 """Stands between the names of the two geoms in the name of their pair; no prim path has it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from types import MappingProxyType
 
 import numpy as np
@@ -17,7 +16,7 @@ from hanzo_twin.engines.pybullet import native_state
 from hanzo_twin.engines.pybullet.native_state import ENGINE, VERSION
 from hanzo_twin.engines.pybullet.placement import body_state, place_root
 from hanzo_twin.engines.pybullet.tree import Tree
-from hanzo_twin.engines.pybullet.world import World, build_world
+from hanzo_twin.engines.pybullet.world import World, build_world, write_frictions
 from hanzo_twin.engines.readings import JointReadings
 from hanzo_twin.engines.restore import check_neutral, check_parameters
 from hanzo_twin.engines.state import SimState
@@ -430,10 +429,7 @@ class PybulletSimulation:
         if resolved.attribute == "gravity":
             self._write_gravity()
         elif resolved.attribute == "dynamicFriction":
-            for place in self._world.materials[resolved.path]:
-                pybullet.changeDynamics(
-                    place.uid, place.link, lateralFriction=math.sqrt(value), physicsClientId=self._client
-                )
+            write_frictions(self._world, self._effective)
         else:
             for tree, law in zip(self._trees, self._laws(), strict=True):
                 tree.law = law

@@ -5,8 +5,9 @@
 * Each colliding shape but a body's first one is a link of its own, without mass and welded to its body, so that
   materials and filtered pairs are those of shapes.
 * Bodies of one tree, or of one articulation, do not collide with each other.
-* Bullet multiplies the friction coefficients, and the restitutions, of two shapes that touch. Each is given the root
-  of its own (the dynamic friction), so that equal materials give what they say, and different ones the geometric mean.
+* Bullet multiplies the friction coefficients, and the restitutions, of two shapes that touch. They are given numbers
+  whose products are what the scene says, see `hanzo_twin.engines.materials`; where there are none, each the root of
+  its own (the dynamic friction), so that equal materials give what they say, and different ones the geometric mean.
   A bounce comes out too fast by up to a tenth of the speed, which depends on how deep the step lets the bodies in;
   below 0.2 m/s there is none.
 * Nothing is damped, no motor runs and nothing sleeps unless the scene says so.
@@ -14,7 +15,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -23,7 +23,7 @@ import numpy as np
 import pybullet
 
 from hanzo_twin.engines.hulls import colliders, shape_of
-from hanzo_twin.engines.materials import DEFAULT
+from hanzo_twin.engines.materials import DEFAULT, for_products, friction_between, restitution_between
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.engines.pybullet.constraints import add_loop, add_mimic
 from hanzo_twin.engines.pybullet.geometry import add_collision_shape, bullet_quaternion
@@ -62,7 +62,7 @@ class World:
         bodies: by path; ``inertial_frames`` the pose of each body's principal frame in the body.
         roots: paths of the bodies that no joint holds.
         trees: multibodies with joints.
-        materials: by material path, links of the shapes made of it.
+        materials: by material path, links of the shapes made of it; "" is the default.
     """
 
     client: int
@@ -85,6 +85,13 @@ class _Link:
     frame: Pose = field(default_factory=Pose.identity)
     shape: Shape | None = None
     shape_pose: Pose = field(default_factory=Pose.identity)
+
+
+def write_frictions(world: World, scene: Scene) -> None:
+    """Give the shapes of ``world`` the frictions of ``scene``, which has the same shapes."""
+    for path, value in for_products(scene, friction_between).values.items():
+        for place in world.materials[path]:
+            pybullet.changeDynamics(place.uid, place.link, lateralFriction=value, physicsClientId=world.client)
 
 
 def build_world(scene: Scene, config: EngineConfig) -> World:
@@ -114,7 +121,9 @@ class _Builder:
         self._inertial: dict[str, Pose] = {}
         self._frames: dict[str, Pose] = {}
         self._shapes: dict[str, list[Place]] = {}
-        self._materials: dict[str, list[Place]] = {path: [] for path in scene.materials}
+        self._materials: dict[str, list[Place]] = {path: [] for path in ("", *scene.materials)}
+        self._frictions = for_products(scene, friction_between).values
+        self._restitutions = for_products(scene, restitution_between).values
         self._trees: list[TreePlan] = []
         self._roots: list[str] = []
 
@@ -293,15 +302,14 @@ class _Builder:
     def _finish_shape(self, shape: Shape, place: Place) -> None:
         material = self._scene.materials.get(shape.material, DEFAULT)
         self._shapes.setdefault(shape_of(shape.path), []).append(place)
-        if shape.material in self._materials:
-            self._materials[shape.material].append(place)
+        self._materials[material.path].append(place)
         # Contacts that are yet to come, which Bullet otherwise slows down for, would swallow the bounce.
         bouncy = {"contactProcessingThreshold": 0.0} if material.restitution > 0.0 else {}
         pybullet.changeDynamics(
             place.uid,
             place.link,
-            lateralFriction=math.sqrt(material.dynamic_friction),
-            restitution=math.sqrt(material.restitution),
+            lateralFriction=self._frictions[material.path],
+            restitution=self._restitutions[material.path],
             physicsClientId=self._client,
             **bouncy,
         )

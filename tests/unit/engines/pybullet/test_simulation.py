@@ -256,16 +256,3 @@ def test_a_native_part_that_is_no_file_of_bullet_is_refused() -> None:
         simulation.set_state(replace(state, native=garbage))
     assert simulation.get_state() == state
     simulation.close()
-
-
-def test_friction_of_different_materials_is_the_geometric_mean() -> None:
-    scene = scenes.incline(angle=0.0, friction=0.9, speed=2.0)
-    slope = replace(scene.static_shapes["/World/slope"], material="/World/ice")
-    ice = replace(scene.materials[scenes.MATERIAL], path="/World/ice", dynamic_friction=0.1)
-    simulation = load(
-        replace(scene, static_shapes={slope.path: slope}, materials={**scene.materials, ice.path: ice}), hz=1000.0
-    )
-    simulation.step(100)
-    speed = simulation.get_observation("/World/block")["linear_velocity"][0]
-    assert 2.0 - speed == pytest.approx(np.sqrt(0.9 * 0.1) * 9.81 * 0.1, rel=0.03)
-    simulation.close()

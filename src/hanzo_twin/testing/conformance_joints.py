@@ -1,0 +1,184 @@
+"""What every engine must do with the joints that it has, and that it refuses those that it has not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hanzo_twin.engines.features import FEATURES, engines_with, missing
+from hanzo_twin.engines.port import Engine, EngineCapabilities, EngineConfig, JointCommand, Simulation
+from hanzo_twin.errors import UnsupportedError
+from hanzo_twin.scene.model import Axis, Drive, Scene
+from hanzo_twin.spatial import FloatArray, rotation_matrix
+from hanzo_twin.testing import feature_scenes, scenes
+from hanzo_twin.testing.suite import EngineSuite, expect_known_gap
+
+CONFIG = EngineConfig(step_hz=1000.0)
+_G = 9.81
+
+
+@contextmanager
+def running(engine: Engine, scene: Scene, config: EngineConfig = CONFIG) -> Iterator[Simulation]:
+    """A simulation of ``scene`` that is closed at the end."""
+    simulation = engine.load_scene(scene, config)
+    try:
+        yield simulation
+    finally:
+        simulation.close()
+
+
+class FeatureSuite(EngineSuite):
+    """Tests that ask an engine for one feature."""
+
+    @pytest.fixture(autouse=True)
+    def known_gap(self, request: pytest.FixtureRequest, engine: Engine) -> None:
+        expect_known_gap(request, engine)
+
+    @staticmethod
+    def need(capabilities: EngineCapabilities, *features: str) -> None:
+        """Skip the test for engines without dynamics, or without one of ``features``."""
+        if not capabilities.dynamics:
+            pytest.skip("the engine has no dynamics")
+        for feature in features:
+            if feature not in capabilities.features:
+                pytest.skip(f"the engine has no {FEATURES[feature].title}")
+
+
+class JointConformance(FeatureSuite):
+    """Features are had or refused; joints move as they should."""
+
+    @pytest.mark.parametrize("feature", FEATURES)
+    def test_a_feature_is_had_or_refused(self, engine: Engine, capabilities: EngineCapabilities, feature: str) -> None:
+        scene = feature_scenes.FEATURE_SCENES[feature]
+        lacking = [requirement for requirement in missing(scene, capabilities) if requirement.feature == feature]
+        if lacking:
+            with pytest.raises(UnsupportedError) as refused:
+                engine.load_scene(scene, CONFIG)
+            assert f"Engine '{capabilities.name}'" in refused.value.message
+            assert lacking[0].path in refused.value.message
+            assert all(name in refused.value.hint for name in engines_with(feature))
+        elif not any(missing(scene, capabilities)) and capabilities.dynamics:
+            with running(engine, scene) as simulation:
+                simulation.step(50)
+
+    def test_a_ball_swings_as_a_hinge(self, engine: Engine, capabilities: EngineCapabilities) -> None:
+        self.need(capabilities, "spherical_joints")
+        ball, hinge = (
+            self.swing(engine, feature_scenes.loose_pendulum(kind=kind)) for kind in ("spherical", "revolute")
+        )
+        assert ball == pytest.approx(hinge, abs=1e-6)
+        assert np.abs(ball[:, 0]).max() > 0.05
+
+    def test_three_rotations_in_order_are_a_ball(self, engine: Engine, capabilities: EngineCapabilities) -> None:
+        self.need(capabilities, "spherical_joints", "d6_joints", "d6_rotations")
+        axes = [Axis(name=name, rotation=True) for name in ("x", "y", "z")]
+        free, ball = (
+            self.swing(engine, scene, torque=(0.5, 1.0, 0.1))
+            for scene in (feature_scenes.d6(*axes), feature_scenes.loose_pendulum(kind="spherical"))
+        )
+        # Angles and quaternions are integrated differently, to first order in the step.
+        assert free == pytest.approx(ball, abs=2e-3)
+        assert np.abs(ball[:, 1]).max() > 0.005
+
+    def test_a_d6_joint_moves_in_its_free_axes_only(self, engine: Engine, capabilities: EngineCapabilities) -> None:
+        self.need(capabilities, "d6_joints")
+        axes = (Axis(name="x", rotation=False, lower=-0.1, upper=0.1), Axis(name="y", rotation=True))
+        places = self.swing(engine, feature_scenes.d6(*axes), torque=(1.0, 1.0, 1.0), force=(20.0, 20.0, 0.0))
+        assert np.abs(places[:, 1]).max() < 1e-9
+        assert np.abs(places[:, 0]).max() > 0.2
+
+    def test_a_drive_of_a_d6_joint_holds_its_target(self, engine: Engine, capabilities: EngineCapabilities) -> None:
+        self.need(capabilities, "d6_joints", "d6_drives")
+        drive = Drive(stiffness=2000.0, damping=200.0, target_position=0.3)
+        with running(engine, feature_scenes.d6(Axis(name="y", rotation=True, drive=drive))) as simulation:
+            simulation.step(2000)
+            x, _, z = simulation.get_observation(feature_scenes.BOB)["position"]
+            # Held against the weight of 1 kg on 1 m: k (0.3 − q) = g sin q.
+            angle = np.arctan2(-x, -z)
+            assert 2000.0 * (0.3 - angle) == pytest.approx(_G * np.sin(angle), rel=1e-3)
+
+    def swing(
+        self,
+        engine: Engine,
+        scene: Scene,
+        *,
+        torque: tuple[float, float, float] = (0.0, 0.0, 0.0),
+        force: tuple[float, float, float] = (5.0, 0.0, 0.0),
+    ) -> FloatArray:
+        """Positions [20, 3] of the bob within 0.2 s of being pushed."""
+        with running(engine, scene) as simulation:
+            simulation.set_applied_wrench(feature_scenes.BOB, np.array(force), np.array(torque))
+            places = []
+            for _ in range(20):
+                simulation.step(10)
+                places.append(simulation.get_observation(feature_scenes.BOB)["position"])
+            return np.array(places)
+
+    def test_acceleration_drives_do_not_depend_on_the_mass(
+        self, engine: Engine, capabilities: EngineCapabilities
+    ) -> None:
+        self.need(capabilities, "acceleration_drives")
+        moved = []
+        for mass in (1.0, 5.0):
+            scene = scenes.cart(mass=mass)
+            (slide,) = scene.joints.values()
+            drive = Drive(stiffness=100.0, damping=20.0, mode="acceleration")
+            scene = replace(scene, joints={slide.path: replace(slide, drive=drive)})
+            with running(engine, scene) as simulation:
+                simulation.set_joint_command("/World/cart", JointCommand(positions=np.array([1.0])))
+                simulation.step(100)
+                moved.append(float(simulation.get_observation("/World/cart")["positions"][0]))
+        # Critically damped: 1 − (1 + ωt) e^(−ωt) with ω = 10/s, late by at most a step at the greatest speed ω/e.
+        exact = 1 - 2 * np.exp(-1.0)
+        assert moved == pytest.approx([exact, exact], abs=10 / np.e / CONFIG.step_hz)
+        assert moved[0] == pytest.approx(moved[1], abs=1e-9)
+
+    def test_a_mimic_follows(self, engine: Engine, capabilities: EngineCapabilities) -> None:
+        self.need(capabilities, "mimic_joints")
+        with running(engine, feature_scenes.mimic()) as simulation:
+            seen = []
+            for _ in range(50):
+                simulation.step(20)
+                seen.append(simulation.get_observation("/World/double_pendulum")["positions"])
+            shoulder, elbow = np.array(seen).T
+            assert np.ptp(shoulder) > 0.05
+            # Engines with soft constraints give way by some hundredths under the weight.
+            assert np.abs(elbow + 2.0 * shoulder - 0.1).max() < 0.03
+
+    def test_a_loop_stays_closed(self, engine: Engine, capabilities: EngineCapabilities) -> None:
+        self.need(capabilities, "loops")
+        with running(engine, feature_scenes.loop()) as simulation:
+            simulation.set_applied_wrench("/World/double_pendulum/upper", np.array([30.0, 0.0, 0.0]), np.zeros(3))
+            simulation.step(1000)
+            lower = simulation.get_observation("/World/double_pendulum/lower")
+            end = lower["position"] + rotation_matrix(lower["orientation"]) @ np.array([0.0, 0.0, -1.0])
+            assert np.linalg.norm(end - np.array([0.0, 0.0, -2.0])) < 2e-3
+
+    def test_limits_hold(self, engine: Engine, capabilities: EngineCapabilities) -> None:
+        self.need(capabilities)
+        scene = scenes.cart()
+        (slide,) = scene.joints.values()
+        scene = replace(scene, joints={slide.path: replace(slide, lower=-0.1, upper=0.2)})
+        with running(engine, scene) as simulation:
+            for effort, limit in ((5.0, 0.2), (-5.0, -0.1)):
+                simulation.set_joint_command("/World/cart", JointCommand(efforts=np.array([effort])))
+                simulation.step(3000)
+                seen = simulation.get_observation("/World/cart")
+                assert seen["positions"][0] == pytest.approx(limit, abs=2e-3)
+                assert abs(seen["velocities"][0]) < 1e-2
+
+    def test_a_kinematic_body_stays_where_it_is_put(self, engine: Engine, capabilities: EngineCapabilities) -> None:
+        self.need(capabilities, "kinematic_bodies")
+        with running(engine, feature_scenes.kinematic()) as simulation:
+            simulation.step(200)
+            assert simulation.get_observation(feature_scenes.BOX)["position"].tolist() == [0.0, 0.0, 0.3]
+            there = np.array([1.0, 2.0, 3.0])
+            simulation.set_body_state(
+                feature_scenes.BOX, there, np.array([1.0, 0.0, 0.0, 0.0]), np.zeros(3), np.zeros(3)
+            )
+            simulation.step(200)
+            assert simulation.get_observation(feature_scenes.BOX)["position"].tolist() == there.tolist()

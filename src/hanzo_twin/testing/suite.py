@@ -1,0 +1,35 @@
+"""What the suites for engines share: which engine is under test, and what it says that it does not do."""
+
+from __future__ import annotations
+
+import pytest
+
+from hanzo_twin.engines.port import Engine, EngineCapabilities, KnowsGaps, load_engine
+from hanzo_twin.errors import NotInstalledError
+
+
+def expect_known_gap(request: pytest.FixtureRequest, engine: Engine) -> None:
+    """Let the test that asks fail, and only fail, where ``engine`` says that it has a gap there."""
+    reason = engine.known_gaps().get(request.node.originalname) if isinstance(engine, KnowsGaps) else None
+    if reason is not None:
+        request.applymarker(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True))
+
+
+class EngineSuite:
+    """Tests of one engine; what it cannot do, by its own capabilities, is skipped."""
+
+    @pytest.fixture
+    def engine_name(self) -> str:
+        """Name of the engine under test, as registered in its entry point."""
+        raise NotImplementedError("Define the fixture engine_name in the subclass.")
+
+    @pytest.fixture
+    def engine(self, engine_name: str) -> Engine:
+        try:
+            return load_engine(engine_name)
+        except NotInstalledError as missing:
+            pytest.skip(str(missing))
+
+    @pytest.fixture
+    def capabilities(self, engine: Engine) -> EngineCapabilities:
+        return engine.capabilities()
