@@ -36,8 +36,8 @@ class EngineCapabilities:
         deterministic: same state and commands give the same bytes on the same machine.
         contacts: bodies collide.
         dynamics: bodies have masses, and gravity and forces move them.
-        friction_rule: how the friction coefficients of two materials that touch are combined, "" where it is not one
-            of these rules.
+        friction_rule: how the friction coefficients of two materials that touch are combined where the engine cannot
+            give what the scene says (see hanzo_twin.engines.materials), "" where it is not one of these rules.
         joint_kinds / geometries / parameters: what it can simulate and what can be changed while it runs
             (attribute names of hanzo_twin.scene.addresses).
         features: what it has beyond that, by the names in hanzo_twin.engines.features.

@@ -106,17 +106,22 @@ def test_a_contact() -> None:
 
 def test_the_rule_for_combining_frictions() -> None:
     scene = scenes.incline(angle=0.6, friction=0.8)
-    slippery = replace(scene.materials[scenes.MATERIAL], path="/World/ice", dynamic_friction=0.1)
-    slope = replace(scene.static_shapes["/World/slope"], material=slippery.path)
-    scene = replace(
-        scene,
-        materials={**scene.materials, slippery.path: slippery},
-        static_shapes={slope.path: slope},
+    ice = replace(scene.materials[scenes.MATERIAL], path="/World/ice", dynamic_friction=0.1)
+    block = scene.bodies["/World/block"]
+    block = replace(block, shapes=tuple(replace(shape, material=ice.path) for shape in block.shapes))
+    # A second block of ice: no numbers have both minima, 0.1 between the blocks and 0.45 on the slope.
+    other = replace(
+        block,
+        path="/World/other",
+        shapes=tuple(replace(shape, path="/World/other/shape") for shape in block.shapes),
+        pose_world_body=replace(block.pose_world_body, position=block.pose_world_body.position + np.array([0, 2, 0])),
     )
+    bodies = {block.path: block, other.path: other}
+    scene = replace(scene, materials={**scene.materials, ice.path: ice}, bodies=bodies)
     found = cause(scene, load_engine("gazebo"), tolerance=5e-3)
     assert found.kind == "friction_rule"
-    assert "('/World/ice' 0.1, '/World/material' 0.8)" in found.text
-    assert "mujoco maximum = 0.8, gazebo minimum = 0.1" in found.text
+    assert "('/World/material' 0.8, '/World/ice' 0.1)" in found.text
+    assert "mujoco average = 0.45, gazebo minimum = 0.1" in found.text
 
 
 def test_dry_friction_in_joints() -> None:

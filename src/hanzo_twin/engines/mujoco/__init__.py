@@ -38,7 +38,7 @@ class MujocoEngine:
             geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
             parameters=SUPPORTED,
             licence="Apache-2.0",
-            friction_rule="maximum",
+            friction_rule="average",
             features=(
                 "spherical_joints",
                 "spherical_armature",
