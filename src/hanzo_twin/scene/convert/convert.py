@@ -19,6 +19,9 @@ WRITERS = {
     ".usd": "hanzo_twin.scene.convert.usd",
     ".usda": "hanzo_twin.scene.convert.usd",
     ".usdc": "hanzo_twin.scene.convert.usd",
+    ".sdf": "hanzo_twin.scene.convert.sdf",
+    ".world": "hanzo_twin.scene.convert.sdf",
+    ".urdf": "hanzo_twin.scene.convert.urdf",
 }
 """Module for each suffix; it is a `Writer`."""
 

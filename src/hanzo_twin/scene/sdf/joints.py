@@ -169,6 +169,7 @@ class JointWriter:
         values = {
             "newton:damping": number(joint, "axis/dynamics/damping", 0.0) * per,
             "newton:friction": number(joint, "axis/dynamics/friction", 0.0),
+            "newton:armature": number(joint, "axis/hanzo:armature", 0.0),
             "mjc:stiffness": number(joint, "axis/dynamics/spring_stiffness", 0.0),
             "mjc:springref": number(joint, "axis/dynamics/spring_reference", 0.0),
             "newton:velocityLimit": _bound(joint, "axis/limit/velocity") / per,

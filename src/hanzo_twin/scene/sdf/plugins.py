@@ -64,6 +64,7 @@ def _drive(
     drive.CreateStiffnessAttr(stiffness * per)
     drive.CreateDampingAttr(damping * per)
     drive.CreateTargetPositionAttr(number(plugin, "initial_position", 0.0) / per)
+    drive.CreateTargetVelocityAttr(number(plugin, "initial_velocity", 0.0) / per)
     most = number(plugin, "cmd_max", math.inf, infinite=True)
     if 0 < most < math.inf:
         drive.CreateMaxForceAttr(most)
