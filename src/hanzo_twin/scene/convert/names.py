@@ -21,13 +21,9 @@ def short_names(paths: Iterable[str], taken: Iterable[str] = ()) -> dict[str, st
 
 
 def renamed(names: Mapping[str, str]) -> list[Entry]:
-    """What becomes of prim paths: told once, with an example."""
-    for path, name in names.items():
-        return [
-            changed(
-                "paths-shortened",
-                "/",
-                f"The format has names, no paths: '{path}' is '{name}', so addresses change.",
-            )
-        ]
-    return []
+    """What becomes of prim paths, told once: ``names`` has the new name of each path that changes."""
+    if not names:
+        return []
+    path, name = next(iter(names.items()))
+    what = f"The format has no prim paths, so addresses change: '{path}' is '{name}' there ({len(names)} in all)."
+    return [changed("paths-changed", "/", what)]

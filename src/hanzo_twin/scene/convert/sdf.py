@@ -40,6 +40,7 @@ class _Writer:
         self._scene = scene
         self._world = world
         self._poses = zero_poses(scene)
+        self._read_back: dict[str, str] = {}
         self.entries: list[Entry] = []
         self._links = LinkWriter(scene, meshes, self.entries)
 
@@ -51,12 +52,12 @@ class _Writer:
         text(self._world, "gravity", numbers(scene.gravity))
         groups = _groups(scene)
         names = short_names([self._model_path(group) for group in groups], taken=(_STATIC,))
-        self.entries += renamed({path: name for path, name in names.items() if path != f"/World/{name}"})
         for group in groups:
             self._model(names[self._model_path(group)], group)
         self._static()
         for light in scene.lights.values():
             write_light(self._world, light, self.entries)
+        self.entries += renamed({path: name for path, name in self._read_back.items() if path != name})
         self._report()
 
     def _model_path(self, group: list[str]) -> str:
@@ -71,6 +72,7 @@ class _Writer:
         inside = set(group)
         joints = [joint for joint in scene.joints.values() if joint.child in inside]
         names = short_names([*group, *(joint.path for joint in joints)])
+        self._read_back |= {path: f"/World/{name}/{last}" for path, last in names.items()}
         text(model, "self_collide", self._self_collides(group, joints))
         for path in group:
             self._link(model, scene.bodies[path], names[path], base.inverse() @ self._poses[path])
@@ -87,7 +89,7 @@ class _Writer:
         write_mounted(link, self._scene, body.path, self.entries)
 
     def _closed(self, joint: Joint) -> bool:
-        """Whether a joint that closes a loop fits where its bodies are at position zero, which says its parent frame."""
+        """Whether a loop is closed with all joints at zero, from which SDF takes its frame on the parent."""
         if not joint.closes_loop:
             return True
         parent = self._poses[joint.parent] if joint.parent else Pose.identity()

@@ -121,7 +121,8 @@ class LinkWriter:
         if material.restitution:
             text(SubElement(surface, "bounce"), "restitution_coefficient", float(material.restitution))
         if material.static_friction != material.dynamic_friction:
-            what = f"Its static friction {material.static_friction:g} became the dynamic one, {material.dynamic_friction:g}."
+            static, dynamic = material.static_friction, material.dynamic_friction
+            what = f"Its static friction {static:g} became {dynamic:g}, the dynamic one."
             self._entries.append(changed("friction-changed", material.path, what))
 
     def _look(self, element: Element, shape: Shape) -> None:

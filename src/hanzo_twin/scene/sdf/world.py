@@ -25,7 +25,6 @@ from hanzo_twin.scene.xml_document import Element
 from hanzo_twin.spatial import Pose
 
 GRAVITY = (0.0, 0.0, -9.8)
-STEP = 0.001
 """What SDFormat takes for a world that says nothing."""
 
 _WORLD_READ = ("model", "light", "physics", "gravity", "frame", "plugin")
@@ -89,7 +88,9 @@ class WorldWriter:
             size = float(np.linalg.norm(gravity))
             scene.CreateGravityDirectionAttr(Gf.Vec3f(*(gravity / size if size else gravity).tolist()))
             scene.CreateGravityMagnitudeAttr(size)
-            step = number(world, "physics/max_step_size", STEP)
+            step = number(world, "physics/max_step_size", 0.0)
+            if world.at("physics/max_step_size") is None:
+                return
             if step <= 0:
                 raise Refusal("bad-dimension", f"max_step_size is {step:g}.", "Write a positive number of seconds.")
             rate = max(1, round(1 / step))

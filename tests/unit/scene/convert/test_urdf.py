@@ -11,7 +11,7 @@ from hanzo_twin.errors import UnsupportedError
 from hanzo_twin.scene.convert import convert
 from hanzo_twin.scene.convert.urdf import write
 from hanzo_twin.scene.load import load_scene
-from hanzo_twin.scene.model import Cylinder, Mimic, Scene, Sphere
+from hanzo_twin.scene.model import Capsule, Cylinder, Mimic, Scene, Shape, Sphere
 from hanzo_twin.testing.physics_equivalence import compare_physics
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
@@ -61,18 +61,20 @@ def test_a_floating_robot_floats_when_it_is_told_to(tmp_path: Path) -> None:
     assert not difference.missing
 
 
+def solid(scene: Scene, kind: type) -> list[Shape]:
+    robot = next(iter(scene.articulations.values())).bodies
+    shapes = [shape for path in robot for shape in scene.bodies[path].shapes]
+    return [shape for shape in shapes if shape.collides and isinstance(shape.geometry, kind)]
+
+
 def test_capsules_touch_as_before(tmp_path: Path) -> None:
     scene = load_scene(EXAMPLES / "arm/arm.usda")
     write(scene, tmp_path / "robot.urdf")
-    text = (tmp_path / "robot.urdf").read_text()
     again = load_scene(tmp_path / "robot.urdf")
-    solid = [shape for body in again.bodies.values() for shape in body.shapes if shape.collides]
-    spheres = sum(isinstance(shape.geometry, Sphere) for shape in solid)
-    assert (
-        spheres == 2 * sum(isinstance(shape.geometry, Cylinder) for shape in solid if "capsule" in shape.path.lower())
-        or spheres
-    )
-    assert "<capsule" not in text
+    capsules = len(solid(scene, Capsule))
+    assert capsules
+    assert len(solid(again, Sphere)) - len(solid(scene, Sphere)) == 2 * capsules
+    assert len(solid(again, Cylinder)) - len(solid(scene, Cylinder)) == capsules
 
 
 def test_mimicry_and_limits(tmp_path: Path) -> None:
