@@ -117,8 +117,8 @@ class _Writer:
 
     def _static(self) -> None:
         scene = self._scene
-        carried = [*scene.sensors.values(), *scene.cameras.values()]
-        if not scene.static_shapes and not any(each.body == "" for each in carried):
+        carriers = [sensor.body for sensor in scene.sensors.values()] + [each.body for each in scene.cameras.values()]
+        if not scene.static_shapes and "" not in carriers:
             return
         model = SubElement(self._world, "model", {"name": _STATIC})
         text(model, "static", value=True)
