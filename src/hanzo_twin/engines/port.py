@@ -36,6 +36,7 @@ class EngineCapabilities:
         deterministic: same state and commands give the same bytes on the same machine.
         contacts: bodies collide.
         dynamics: bodies have masses, and gravity and forces move them.
+        precision: of the numbers that it computes with: ``double`` (53 bits) or ``single`` (24 bits).
         friction_rule: how the friction coefficients of two materials that touch are combined where the engine cannot
             give what the scene says (see hanzo_twin.engines.materials), "" where it is not one of these rules.
         joint_kinds / geometries / parameters: what it can simulate and what can be changed while it runs
@@ -62,6 +63,7 @@ class EngineCapabilities:
     licence: str
     features: tuple[str, ...] = ()
     devices: tuple[str, ...] = ("cpu",)
+    precision: Literal["double", "single"] = "double"
     friction_rule: FrictionRule = ""
 
     def combined_friction(self, first: float, second: float) -> float | None:
