@@ -7,7 +7,7 @@ import pytest
 from hanzo_twin import plugins
 from hanzo_twin.engines.port import GROUP, Engine, load_engine
 from hanzo_twin.errors import NotInstalledError
-from hanzo_twin.testing.conformance import expect_known_gap
+from hanzo_twin.testing.suite import expect_known_gap
 
 
 @pytest.fixture(params=plugins.names(GROUP))

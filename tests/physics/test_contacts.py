@@ -51,9 +51,11 @@ def test_restitution(engine: Engine, restitution: float) -> None:
         simulation.step()
         speeds.append(float(velocity(simulation, worlds.BALL)[2]))
     fell = np.sqrt(2 * G * drop)
-    # The fall ends within a step of the contact, and the bounce begins within one: g·H each.
+    # The fall ends within a step of the contact: g·H. The bounce: bodies that meet within a step overlap by up to v·H.
+    # Engines that push that apart at a rate of 0.2/H give up to 0.2·v more; those whose contacts are springs of a few
+    # steps, about half of that. A tenth of v tells 0.3 from 0.5 from 0.8.
     assert min(speeds) == pytest.approx(-fell, abs=2 * G * H)
-    assert max(speeds) == pytest.approx(restitution * fell, abs=4 * G * H)
+    assert max(speeds) == pytest.approx(restitution * fell, abs=0.09 * fell)
 
 
 def test_without_restitution_nothing_bounces(engine: Engine) -> None:
