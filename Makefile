@@ -67,5 +67,6 @@ bench: setup  ## Run benchmarks/ and write the tables of docs/benchmarks.md. ARG
 
 docs: setup  ## Make the reference pages anew and build the site into build/docs.
 	@$(BIN)/python -m hanzo_twin.definition.reference docs/definition.md
+	@$(BIN)/python -m hanzo_twin.engines.support_matrix docs/support_matrix.md
 	@$(BIN)/mkdocs build --strict --quiet
 	@echo "build/docs/index.html"

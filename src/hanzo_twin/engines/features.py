@@ -31,12 +31,14 @@ class Feature:
         lacks: what an engine without it is told, after its name; ``{path}`` is the prim.
         remedy: what can be done to the scene.
         needs: engines without that power have no use for the feature and ignore it.
+        optional: an engine without it takes the scene, and says that it ignores it.
     """
 
     title: str
     lacks: str
     remedy: str
     needs: Literal["", "dynamics", "contacts"] = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +116,13 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
             lacks="cannot honour limits, drives or springs of '{path}', which closes a loop",
             remedy="Cut the loop at a joint that has none.",
         ),
+        "velocity_limits": Feature(
+            title="velocity limits of joints",
+            lacks="does not keep joints to their velocity limits: '{path}'",
+            remedy="Limit the velocity where commands are made.",
+            needs="dynamics",
+            optional=True,
+        ),
         "kinematic_bodies": Feature(
             title="kinematic bodies",
             lacks="has no kinematic bodies; '{path}' is one",
@@ -190,7 +199,16 @@ def requirements(scene: Scene) -> Iterator[Requirement]:
 
 
 def missing(scene: Scene, capabilities: EngineCapabilities) -> Iterator[Requirement]:
-    """The requirements of ``scene`` that an engine of these ``capabilities`` does not meet."""
+    """The requirements of ``scene`` for which an engine of these ``capabilities`` refuses it."""
+    return (one for one in _not_met(scene, capabilities) if not FEATURES[one.feature].optional)
+
+
+def ignored(scene: Scene, capabilities: EngineCapabilities) -> Iterator[Requirement]:
+    """The requirements of ``scene`` that an engine of these ``capabilities`` takes and does not meet."""
+    return (one for one in _not_met(scene, capabilities) if FEATURES[one.feature].optional)
+
+
+def _not_met(scene: Scene, capabilities: EngineCapabilities) -> Iterator[Requirement]:
     for requirement in requirements(scene):
         needs = FEATURES[requirement.feature].needs
         if requirement.feature not in capabilities.features and (not needs or getattr(capabilities, needs)):
@@ -255,6 +273,8 @@ def _of_joint(joint: Joint) -> Iterator[str]:
         yield "acceleration_drives"
     if joint.mimic is not None:
         yield "mimic_joints"
+    if math.isfinite(joint.max_velocity):
+        yield "velocity_limits"
 
 
 def _of_loop(joint: Joint) -> Iterator[str]:

@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
-from hanzo_twin.engines.port import Engine, EngineConfig, load_engine
+from hanzo_twin.engines.features import missing, refusal
+from hanzo_twin.engines.port import Diagnoses, Engine, EngineConfig, load_engine
 from hanzo_twin.errors import HanzoTwinError
 from hanzo_twin.scene.addresses import quantities
 from hanzo_twin.scene.diagnostics import Diagnosis
@@ -171,7 +172,7 @@ def inspect_for_engine(
     )
     broken = any(diagnosis.severity == "error" for diagnosis in diagnoses)
     if scene is not None and asked is not None and not broken:
-        diagnoses = (*_refusals(scene, asked), *diagnoses)
+        diagnoses = (*_refusals(scene, asked), *_differences(scene, asked), *diagnoses)
     return SceneReport(
         source=source,
         engine=engine,
@@ -277,6 +278,11 @@ def _refusals(scene: Scene, engine: Engine) -> tuple[Diagnosis, ...]:
     return ()
 
 
+def _differences(scene: Scene, engine: Engine) -> tuple[Diagnosis, ...]:
+    """What ``engine`` takes and does otherwise."""
+    return engine.diagnose(scene, EngineConfig()) if isinstance(engine, Diagnoses) else ()
+
+
 def _beyond_capabilities(scene: Scene, engine: Engine) -> Iterator[Diagnosis]:
     can = engine.capabilities()
     for joint in scene.joints.values():
@@ -287,6 +293,17 @@ def _beyond_capabilities(scene: Scene, engine: Engine) -> Iterator[Diagnosis]:
         kind = type(shape.geometry).__name__
         if shape.collides and kind not in can.geometries:
             yield _unsupported(can.name, shape.path, f"colliders of kind {kind}", can.geometries)
+    for requirement in missing(scene, can):
+        if requirement.feature in ("spherical_joints", "d6_joints"):
+            continue
+        error = refusal(requirement, can.name)
+        yield Diagnosis(
+            severity="error",
+            code="engine-unsupported",
+            path=requirement.path,
+            message=error.message,
+            remedy=error.hint,
+        )
 
 
 def _unsupported(engine: str, path: str, what: str, known: tuple[str, ...]) -> Diagnosis:

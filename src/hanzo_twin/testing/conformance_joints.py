@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hanzo_twin.engines.features import FEATURES, engines_with, missing
-from hanzo_twin.engines.port import Engine, EngineCapabilities, EngineConfig, JointCommand, Simulation
+from hanzo_twin.engines.features import FEATURES, engines_with, ignored, missing
+from hanzo_twin.engines.port import Diagnoses, Engine, EngineCapabilities, EngineConfig, JointCommand, Simulation
 from hanzo_twin.errors import UnsupportedError
 from hanzo_twin.scene.model import Axis, Drive, Scene
 from hanzo_twin.spatial import FloatArray, rotation_matrix
@@ -55,7 +55,14 @@ class JointConformance(FeatureSuite):
     def test_a_feature_is_had_or_refused(self, engine: Engine, capabilities: EngineCapabilities, feature: str) -> None:
         scene = feature_scenes.FEATURE_SCENES[feature]
         lacking = [requirement for requirement in missing(scene, capabilities) if requirement.feature == feature]
-        if lacking:
+        if FEATURES[feature].optional and any(ignored(scene, capabilities)):
+            assert isinstance(engine, Diagnoses)
+            told = [one for one in engine.diagnose(scene, CONFIG) if one.code == f"{feature.replace('_', '-')}-ignored"]
+            assert len(told) == 1
+            assert told[0].severity == "warning"
+            assert f"Engine '{capabilities.name}'" in told[0].message
+            assert told[0].path in told[0].message
+        elif lacking:
             with pytest.raises(UnsupportedError) as refused:
                 engine.load_scene(scene, CONFIG)
             assert f"Engine '{capabilities.name}'" in refused.value.message
@@ -170,6 +177,14 @@ class JointConformance(FeatureSuite):
                 seen = simulation.get_observation("/World/cart")
                 assert seen["positions"][0] == pytest.approx(limit, abs=2e-3)
                 assert abs(seen["velocities"][0]) < 1e-2
+
+    def test_velocity_limits_hold(self, engine: Engine, capabilities: EngineCapabilities) -> None:
+        self.need(capabilities, "velocity_limits")
+        with running(engine, feature_scenes.speed_limited()) as simulation:
+            for effort, limit in ((5.0, 0.5), (-5.0, -0.5)):
+                simulation.set_joint_command("/World/cart", JointCommand(efforts=np.array([effort])))
+                simulation.step(1000)
+                assert simulation.get_observation("/World/cart")["velocities"][0] == pytest.approx(limit, abs=1e-6)
 
     def test_a_kinematic_body_stays_where_it_is_put(self, engine: Engine, capabilities: EngineCapabilities) -> None:
         self.need(capabilities, "kinematic_bodies")

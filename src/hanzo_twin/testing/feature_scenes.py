@@ -127,6 +127,13 @@ def mimic() -> Scene:
     return replace(scene, joints={**scene.joints, elbow: replace(scene.joints[elbow], mimic=follows)})
 
 
+def speed_limited() -> Scene:
+    """`scenes.cart` whose slide may move with 0.5 m/s."""
+    scene = scenes.cart()
+    (slide,) = scene.joints.values()
+    return replace(scene, joints={slide.path: replace(slide, max_velocity=0.5)})
+
+
 def two_shapes(*, filtered: bool) -> Scene:
     """A free body of a box and, 0.2 m below it, a ball that, where ``filtered``, passes through the ground."""
     scene = scenes.falling_box(height=0.5)
@@ -163,6 +170,7 @@ FEATURE_SCENES: Mapping[str, Scene] = MappingProxyType(
         "loops": loop(),
         "sliding_loops": loop(kind="prismatic"),
         "loop_efforts": loop(damping=1.0),
+        "velocity_limits": speed_limited(),
         "kinematic_bodies": kinematic(),
         "kinematic_velocities": kinematic(linear_velocity=(0.1, 0.0, 0.0)),
         "kinematic_links": held_kinematic(),

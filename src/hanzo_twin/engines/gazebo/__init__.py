@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hanzo_twin.engines.differences import differences
 from hanzo_twin.engines.features import check_features
 from hanzo_twin.engines.gazebo.native_state import ENGINE, VERSION
 from hanzo_twin.engines.gazebo.simulation import SUPPORTED, GazeboSimulation
+from hanzo_twin.engines.materials import for_minima, for_products, friction_between, restitution_between
 from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
+from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Scene
 
 __all__ = ["GazeboEngine"]
@@ -35,6 +38,7 @@ class GazeboEngine:
                 "spherical_joints",
                 "acceleration_drives",
                 "mimic_joints",
+                "velocity_limits",
                 "loops",
                 "kinematic_bodies",
                 "restitution",
@@ -50,6 +54,14 @@ class GazeboEngine:
                 "them; with solver_iterations set it is a true cone, several times slower."
             )
         }
+
+    def diagnose(self, scene: Scene, config: EngineConfig) -> tuple[Diagnosis, ...]:
+        return differences(
+            scene,
+            self.capabilities(),
+            frictions=for_minima(scene, friction_between).mismatches,
+            restitutions=for_products(scene, restitution_between).mismatches,
+        )
 
     def load_scene(self, scene: Scene, config: EngineConfig) -> GazeboSimulation:
         check_features(scene, self.capabilities())

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 import mujoco
 
+from hanzo_twin.engines.differences import differences
 from hanzo_twin.engines.features import check_features
+from hanzo_twin.engines.mujoco.attributes import honoured
 from hanzo_twin.engines.mujoco.batch import MujocoBatch
 from hanzo_twin.engines.mujoco.divergence import report_warnings_to_log
 from hanzo_twin.engines.mujoco.layout import lay_out
@@ -16,6 +20,7 @@ from hanzo_twin.engines.mujoco.parameters import SUPPORTED
 from hanzo_twin.engines.mujoco.simulation import MujocoSimulation
 from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
 from hanzo_twin.errors import InvalidInputError
+from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Scene
 
 __all__ = ["MujocoEngine"]
@@ -54,10 +59,26 @@ class MujocoEngine:
             ),
         )
 
+    def diagnose(self, scene: Scene, config: EngineConfig) -> tuple[Diagnosis, ...]:
+        return differences(scene, self.capabilities(), honoured=honoured(scene))
+
     def load_scene(self, scene: Scene, config: EngineConfig) -> MujocoSimulation:
+        return self.load_customized(scene, config, None)
+
+    def load_customized(
+        self, scene: Scene, config: EngineConfig, customize: Callable[[Any], None] | None
+    ) -> MujocoSimulation:
+        """A simulation of ``scene`` with what ``customize``, if any, adds to its ``MjSpec``: tendons, flexes …
+
+        Elements of the spec are named by prim path. What is there stays: names and the first actuators, which are
+        those of the scene's joints. States are those of a scene that is customized in the same way.
+
+        Raises:
+            UnsupportedError, SceneError: as `load_scene`.
+        """
         check_features(scene, self.capabilities())
         report_warnings_to_log()
-        model = build_model(scene, config)
+        model = build_model(scene, config, customize)
         simulation = MujocoSimulation(scene, config, model, lay_out(scene, model))
         simulation.start()
         return simulation

@@ -15,12 +15,14 @@ materials. A mesh collides as its convex hull or its convex parts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import mujoco
 import numpy as np
 
 from hanzo_twin.engines.hulls import colliders, shape_of
+from hanzo_twin.engines.mujoco.attributes import has_touch, write_joint, write_options, write_touch
 from hanzo_twin.engines.mujoco.contacts import Collider, add_pairs, collision_bits, everything, separated
 from hanzo_twin.engines.mujoco.geometry import add_geom
 from hanzo_twin.engines.mujoco.loops import add_loop_closure
@@ -35,14 +37,16 @@ _JOINT = mujoco.mjtJoint
 _AXES = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
 
 
-def build_model(scene: Scene, config: EngineConfig) -> Any:
-    """The compiled ``MjModel`` of ``scene``; elements are named by prim path.
+def build_model(scene: Scene, config: EngineConfig, customize: Callable[[Any], None] | None = None) -> Any:
+    """The compiled ``MjModel`` of ``scene``, customized last; elements are named by prim path.
 
     Raises:
         UnsupportedError: something that MuJoCo cannot honour; names the prim.
         SceneError: MuJoCo's compiler refuses the numbers of the scene.
     """
     spec = build_spec(scene, config)
+    if customize is not None:
+        customize(spec)
     try:
         return spec.compile()
     except ValueError as refused:
@@ -79,8 +83,10 @@ def _add_colliders(spec: Any, bodies: dict[str, Any], scene: Scene, step_seconds
 
     def add(holder: Any, path: str, collider: Shape) -> None:
         material = scene.materials.get(collider.material)
-        add_geom(spec, holder, collider, material, bits.get(path, everything()))
-        found.append(Collider(name=collider.path, holder=path, shape=collider, own_rules=False))
+        geom = add_geom(spec, holder, collider, material, bits.get(path, everything()))
+        shape = shape_of(collider.path)
+        write_touch(geom, scene, shape)
+        found.append(Collider(name=collider.path, holder=path, shape=collider, own_rules=has_touch(scene, shape)))
 
     for body in scene.bodies.values():
         solid = colliders(body.shapes)
@@ -130,6 +136,7 @@ def _set_options(spec: Any, scene: Scene, config: EngineConfig) -> None:
     option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     option.disableflags = int(mujoco.mjtDisableBit.mjDSBL_AUTORESET) | int(mujoco.mjtDisableBit.mjDSBL_WARMSTART)
+    write_options(option, scene)
     if config.solver_iterations is not None:
         option.iterations = config.solver_iterations
     spec.compiler.degree = False
@@ -153,6 +160,8 @@ def _add_body(spec: Any, bodies: dict[str, Any], scene: Scene, body: Body) -> An
         added.add_freejoint(name=f"{body.path}/free")
     else:
         _add_joint(added, joint)
+        for made in added.joints:
+            write_joint(made, scene, joint.path)
     return added
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from hanzo_twin.engines.differences import differences
 from hanzo_twin.engines.features import check_features
+from hanzo_twin.engines.materials import for_products, friction_between, restitution_between
 from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
 from hanzo_twin.engines.pybullet.native_state import ENGINE, VERSION
 from hanzo_twin.engines.pybullet.simulation import SUPPORTED, PybulletSimulation
+from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Scene
 
 __all__ = ["PybulletEngine"]
@@ -39,6 +42,14 @@ class PybulletEngine:
                 "static_triangles",
                 "shape_filters",
             ),
+        )
+
+    def diagnose(self, scene: Scene, config: EngineConfig) -> tuple[Diagnosis, ...]:
+        return differences(
+            scene,
+            self.capabilities(),
+            frictions=for_products(scene, friction_between).mismatches,
+            restitutions=for_products(scene, restitution_between).mismatches,
         )
 
     def load_scene(self, scene: Scene, config: EngineConfig) -> PybulletSimulation:
