@@ -15,8 +15,8 @@ from hanzo_twin.engines.port import GROUP, BatchEngine, Engine, EngineCapabiliti
 
 _HEAD = """# Support matrix
 
-Made by `make docs` from the capabilities of the engines; a test keeps it current. The same suite of behaviours runs over
-every engine (`hanzo_twin.testing`): what is marked here is tested there.
+Made by `make docs` from what the engines say of themselves; a test keeps it current. The same suite of behaviours runs
+over every engine (`hanzo_twin.testing`): what is marked here is tested there.
 
 ✓ it has it · – it refuses a scene that asks for it, and names the engines that have it · ○ it takes the scene, and
 `hanzo-twin scene check --engine` says that it ignores it · (blank) it has no use for it

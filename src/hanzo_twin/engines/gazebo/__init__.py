@@ -38,7 +38,6 @@ class GazeboEngine:
                 "spherical_joints",
                 "acceleration_drives",
                 "mimic_joints",
-                "velocity_limits",
                 "loops",
                 "kinematic_bodies",
                 "restitution",

@@ -175,10 +175,6 @@ def _add_joint(skeleton: Any, parent: Any, joint: Joint) -> tuple[Any, Any]:
         held.setPositionLowerLimit(0, joint.lower)
         held.setPositionUpperLimit(0, joint.upper)
         held.setLimitEnforcement(True)
-    if joint.kind != "spherical" and np.isfinite(joint.max_velocity):
-        held.setVelocityLowerLimit(0, -joint.max_velocity)
-        held.setVelocityUpperLimit(0, joint.max_velocity)
-        held.setLimitEnforcement(True)
     return held, node
 
 
