@@ -25,6 +25,7 @@ BALL = "/World/ball"
 OTHER_BALL = "/World/other_ball"
 RADIUS = 0.1
 TOP = "/World/top"
+GIMBAL = 1e-6
 ATWOOD = "/World/atwood"
 FOUR_BAR = "/World/four_bar"
 MATERIAL = "/World/material"
@@ -66,12 +67,11 @@ def two_balls(*, offset: float, mass: float, other_mass: float, speed: float) ->
 def top(*, spin: float, precession: float, axial: float, across: float, arm: float, mass: float) -> Scene:
     """A gyroscope in a gimbal: joints ``yaw`` (Z), ``pitch`` (Y) and ``spin`` (X, the axle), the rotor ``arm`` m out.
 
-    ``axial`` and ``across`` are the rotor's moments about its centre, kg·m². The gimbal's own are a billionth.
+    ``axial`` and ``across`` are the rotor's moments about its centre, kg·m². The gimbal's own are `GIMBAL`, small beside these.
     """
-    tiny = 1e-9
     bodies = [
-        _body(f"{TOP}/ring", mass=tiny, inertia=(tiny, tiny, tiny)),
-        _body(f"{TOP}/cradle", mass=tiny, inertia=(tiny, tiny, tiny)),
+        _body(f"{TOP}/ring", mass=1e-3, inertia=(GIMBAL, GIMBAL, GIMBAL)),
+        _body(f"{TOP}/cradle", mass=1e-3, inertia=(GIMBAL, GIMBAL, GIMBAL)),
         _body(f"{TOP}/rotor", mass=mass, inertia=(axial, across, across), center_of_mass=(arm, 0.0, 0.0)),
     ]
     joints = [
