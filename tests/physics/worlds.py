@@ -67,7 +67,7 @@ def two_balls(*, offset: float, mass: float, other_mass: float, speed: float) ->
 def top(*, spin: float, precession: float, axial: float, across: float, arm: float, mass: float) -> Scene:
     """A gyroscope in a gimbal: joints ``yaw`` (Z), ``pitch`` (Y) and ``spin`` (X, the axle), the rotor ``arm`` m out.
 
-    ``axial`` and ``across`` are the rotor's moments about its centre, kg·m². The gimbal's are `GIMBAL`, small beside these.
+    ``axial`` and ``across`` are the rotor's moments about its centre, kg·m²; the gimbal's are `GIMBAL`.
     """
     bodies = [
         _body(f"{TOP}/ring", mass=1e-3, inertia=(GIMBAL, GIMBAL, GIMBAL)),
