@@ -209,7 +209,7 @@ def settle(forest: Forest, bodies: Mapping[str, Body], findings: Findings) -> tu
     joints: dict[str, Joint] = {}
     for joint in forest.joints:
         if not joint.closes_loop:
-            joint = _start(joint, settled, findings)
+            joint = _start(joint, bodies, findings)
             wanted = _child_pose(joint, settled)
             if wanted is not None and _distance(wanted, settled[joint.child].pose_world_body) > _TINY:
                 settled[joint.child] = replace(settled[joint.child], pose_world_body=wanted)

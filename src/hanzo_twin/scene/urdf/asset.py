@@ -11,7 +11,7 @@ import urdf_usd_converter
 from pxr import Tf, Usd, UsdPhysics
 
 from hanzo_twin.scene.findings import Findings, Refusal
-from hanzo_twin.scene.urdf import check, meshes
+from hanzo_twin.scene.urdf import check, meshes, tidy
 from hanzo_twin.scene.urdf.check import JointEnds
 from hanzo_twin.scene.xml_document import Element, parse
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _ROOT_APIS = ("NewtonArticulationRootAPI", "PhysicsArticulationRootAPI")
 _WORLD_NAMES = ("world", "map", "odom")
+_OF_THE_CONVERTER = "was deprecated"
 _ABOUT_MESHES = re.compile(r"mesh|\.stl|\.obj|\.dae", re.IGNORECASE)
 
 
@@ -35,7 +36,10 @@ def prepare(path: Path, folder: Path, options: LoadOptions, findings: Findings) 
     if findings.error_count > errors:
         return None
     known = meshes.packages(robot, path)
-    asset, complaints = _convert(path, folder, known)
+    asset, complaints = _convert(path, folder / "first", known)
+    tidied = tidy.without_loose_points(robot, path, known, complaints, folder / "tidied")
+    if tidied is not None:
+        asset, complaints = _convert(tidied, folder / "second", known)
     stage = Usd.Stage.Open(str(asset))
     prims = _prims_by_name(stage)
     for mesh in meshes.lost(robot, path, known, "\n".join(complaints)):
@@ -46,8 +50,9 @@ def prepare(path: Path, folder: Path, options: LoadOptions, findings: Findings) 
             "Put the file there, or name the package's directory in ROS_PACKAGE_PATH.",
         )
     for complaint in complaints:
-        if not _ABOUT_MESHES.search(complaint):
+        if meshes.is_partial(complaint) or not (_ABOUT_MESHES.search(complaint) or _OF_THE_CONVERTER in complaint):
             findings.warning("urdf-warning", str(stage.GetDefaultPrim().GetPath()), complaint)
+    _report_renamed(prims, robot, findings, str(stage.GetDefaultPrim().GetPath()))
     _report_absent(stage, robot, joints, prims, findings)
     _settle_base(stage, robot, joints, options.floating_base, findings)
     _move_articulation_root(stage)
@@ -79,6 +84,19 @@ def _prims_by_name(stage: Usd.Stage) -> dict[str, str]:
     return found
 
 
+def _report_renamed(prims: dict[str, str], robot: Element, findings: Findings, root: str) -> None:
+    named = [*robot.all("link"), *robot.all("joint")]
+    changed = [(each.name, prims[each.name].rpartition("/")[2]) for each in named if each.name in prims]
+    listed = [f"'{name}' is {prim}" for name, prim in changed if name != prim]
+    if listed:
+        findings.info(
+            "renamed",
+            root,
+            f"USD's names have letters, digits and underscores only: {', '.join(listed)}.",
+            "Use the names of the prims in addresses and commands.",
+        )
+
+
 def _report_absent(
     stage: Usd.Stage, robot: Element, joints: tuple[JointEnds, ...], prims: dict[str, str], findings: Findings
 ) -> None:
@@ -98,6 +116,7 @@ def _report_absent(
             else f"The link '{link.name}' has no mass and no geometry; it is a frame, not a body.",
         )
     for ends in joints:
+        _report_kind(ends, prims.get(ends.element.name, prims.get(ends.child, root)), findings)
         mimic = ends.element.first("mimic")
         prim = stage.GetPrimAtPath(prims.get(ends.element.name, root))
         if mimic is not None and not prim.GetRelationship("newton:mimicJoint"):
@@ -108,6 +127,24 @@ def _report_absent(
                 "has no body.",
                 "Let it mimic a joint that moves.",
             )
+
+
+def _report_kind(ends: JointEnds, path: str, findings: Findings) -> None:
+    """What becomes of the two kinds of joints that are no revolute, prismatic or fixed one."""
+    name, kind = ends.element.name, ends.element.attributes["type"]
+    if kind == "planar":
+        findings.info(
+            "planar-joint",
+            path,
+            f"The planar joint '{name}' became a generic (D6) joint: it slides along two axes and turns about the third.",
+            "It is no joint that commands reach, and not every engine has it; three joints of one axis each do the same.",
+        )
+    elif kind == "floating":
+        findings.info(
+            "floating-joint",
+            path,
+            f"The floating joint '{name}' became none: the link '{ends.child}' and what hangs on it are free.",
+        )
 
 
 def _settle_base(

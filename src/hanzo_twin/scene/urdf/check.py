@@ -112,7 +112,7 @@ class _Checker:
             values = [float(word) for word in text.split()]
         except ValueError:
             values = []
-        where = f'{name}="{text}" of <{element.tag}>'
+        where = f'the attribute {name}="{text}" of <{element.tag}>'
         if len(values) != count:
             wanted = "one number" if count == 1 else f"{count} numbers"
             self.error("bad-number", element, f"{where} is not {wanted}", f"Write {wanted}.")

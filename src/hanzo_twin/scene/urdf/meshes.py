@@ -48,19 +48,32 @@ def lost(robot: Element, source: Path, known: dict[str, Path], complaints: str) 
 def _reason(filename: str, source: Path, known: dict[str, Path], complaints: str) -> str:
     if not filename:
         return "no file is named"
-    name, rest = _package(filename)
-    candidates = [known[name] / rest] if name in known else [place / rest for place in source.parents] if name else []
-    if not name:
-        candidates = [source.parent / filename.removeprefix("file://")]
-    file = next((path for path in candidates if path.is_file()), None)
+    name, _ = _package(filename)
+    file = find(filename, source, known)
     if file is None:
         missing = f"the package '{name}' was not found" if name and name not in known else "there is no such file"
         return f"'{filename}': {missing}"
     if file.suffix.lower() not in FORMATS:
         return f"'{filename}': the format '{file.suffix}' is unknown (known: {', '.join(FORMATS)})"
-    if str(file) in complaints or file.name in complaints:
+    if any(file.name in complaint for complaint in complaints.splitlines() if not is_partial(complaint)):
         return f"'{filename}': the file cannot be read as a mesh"
     return ""
+
+
+def find(filename: str, source: Path, known: dict[str, Path]) -> Path | None:
+    """The file that a URDF at ``source`` names, None if there is none."""
+    if not filename:
+        return None
+    name, rest = _package(filename)
+    candidates = [known[name] / rest] if name in known else [place / rest for place in source.parents]
+    if not name:
+        candidates = [source.parent / filename.removeprefix("file://")]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def is_partial(complaint: str) -> bool:
+    """True for a complaint of the converter about a part of a mesh (lines, a texture) whose faces are there."""
+    return complaint.startswith(("Unsupported primitive type", "Texture file not found"))
 
 
 def _package(filename: str) -> tuple[str, str]:

@@ -193,7 +193,8 @@ class BodyReader:
     def _raised(self, prim: Usd.Prim, moments: FloatArray, axes: FloatArray, inertia: FloatArray | None) -> FloatArray:
         """Inertia [3, 3] of principal ``moments`` about ``axes`` (``inertia`` if that is known to be it).
 
-        A moment of zero, as authors give thin rods, is raised to a part of the largest: no engine takes it.
+        A moment of zero, as authors give thin rods, is raised to a part of the largest: no engine takes it. Where
+        two are zero, both are raised to half of the third, below which no body has them.
         """
         if not (np.isfinite(moments).all() and moments.max() <= LARGEST):
             raise _bad_moments(moments)
@@ -202,11 +203,15 @@ class BodyReader:
             raise _bad_moments(moments)
         if moments.min() >= least and inertia is not None:
             return inertia
+        middle = float(np.sort(moments)[1])
+        if middle < least:
+            least = float(moments.max()) / 2
         if moments.min() < least:
+            shown = np.where(np.abs(moments) < _THIN * moments.max(), 0.0, moments)
             self._findings.warning(
                 "inertia-raised",
                 str(prim.GetPath()),
-                f"Of its principal moments of inertia {_listed(moments)} the zero ones were raised to {least:.6g}.",
+                f"Of its principal moments of inertia {_listed(shown)} the zero ones were raised to {least:.6g}.",
                 "Author three positive moments.",
             )
         rotation = rotation_matrix(axes)

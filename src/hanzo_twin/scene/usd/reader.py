@@ -16,6 +16,7 @@ from hanzo_twin.scene.usd.joints import JointReader
 from hanzo_twin.scene.usd.shapes import ShapeReader, colliders, is_visible_gprim
 from hanzo_twin.scene.usd.stage import trapped, uninstance
 from hanzo_twin.scene.usd.surroundings import SurroundingsReader, gravity, materials, step_hint
+from hanzo_twin.scene.usd.unread import report_unread
 from hanzo_twin.scene.usd.values import Placements, Units
 
 
@@ -27,6 +28,7 @@ def read_stage(stage: Usd.Stage, source: str, findings: Findings) -> Scene:
     """
     with trapped(findings, source):
         uninstance(stage, findings)
+        report_unread(stage, findings)
         return _Reader(stage, source, findings).read()
 
 
