@@ -7,8 +7,6 @@ import math
 from hanzo_twin.scene.findings import Findings
 from hanzo_twin.scene.model import Body, Joint, Scene
 
-_SLACK = 1e-4
-
 
 def check(scene: Scene, findings: Findings) -> None:
     """Report what makes ``scene`` impossible (errors) or doubtful (warnings)."""
@@ -34,16 +32,6 @@ def _check_body(body: Body, findings: Findings) -> None:
             body.path,
             f"Its principal moments of inertia are {', '.join(f'{moment:.6g}' for moment in body.diagonal_inertia)}.",
             "Author three positive numbers.",
-        )
-        return
-    small, middle, large = sorted(body.diagonal_inertia)
-    if small + middle < large * (1 - _SLACK):
-        findings.warning(
-            "inertia-triangle",
-            body.path,
-            f"No body has the principal moments {small:.6g}, {middle:.6g}, {large:.6g}: the largest exceeds the sum "
-            "of the others.",
-            "Check the inertia; engines may refuse or correct it.",
         )
 
 

@@ -127,11 +127,13 @@ def test_numbers_that_make_no_body(inspect_usda: Any, mass: str, code: str, mess
     assert (found[code][0].severity, found[code][0].message) == ("error", message)
 
 
-def test_an_impossible_inertia_is_a_warning(inspect_usda: Any) -> None:
-    _, found = inspect_usda(body("float physics:mass = 1\nfloat3 physics:diagonalInertia = (1, 1, 3)"))
+def test_an_impossible_inertia_is_made_possible(inspect_usda: Any) -> None:
+    scene, found = inspect_usda(body("float physics:mass = 1\nfloat3 physics:diagonalInertia = (1, 1.5, 3)"))
     assert found["inertia-triangle"][0].message == (
-        "No body has the principal moments 1, 1, 3: the largest exceeds the sum of the others."
+        "No body has the principal moments 1, 1.5, 3: the largest exceeds the sum of the others; the smallest was raised "
+        "to 1.5."
     )
+    assert scene.bodies["/World/body"].diagonal_inertia == pytest.approx((1.5, 1.5, 3))
 
 
 def test_disabled_things_stand_still(inspect_usda: Any) -> None:

@@ -13,12 +13,11 @@ from hanzo_twin.scene.findings import Refusal
 
 SCHEME = "library:"
 FOLDER = Path(__file__).parent
-_SURROUNDINGS = "surroundings"
 
 
 def names() -> tuple[str, ...]:
     """Names of all scenes of the library, sorted."""
-    return tuple(sorted(file.stem for file in FOLDER.glob("*.usda") if file.stem != _SURROUNDINGS))
+    return tuple(sorted(file.stem for file in FOLDER.glob("*.usda")))
 
 
 def locate(source: str) -> Path:

@@ -35,6 +35,8 @@ from hanzo_twin.spatial import FloatArray, Pose, rotation_matrix
 WATER = 1000.0
 GUESSED_MASS = 1e-3
 _THIN = 1e-6
+_SLACK = 1e-4
+_ROUNDING = 1e-9
 _AUTHOR_MASS = "Author physics:mass (and physics:diagonalInertia) with MassAPI on the body."
 
 MassSource = Literal["authored", "density", "guessed"]
@@ -63,6 +65,7 @@ class BodyReader:
             self._findings.info("no-collider", path, "The body has no collider: nothing can touch it.")
         mass, source = self._mass(prim, path, shapes)
         moments, axes = mass_of.principal(mass.inertia)
+        moments = self._possible(path, moments)
         turn = self._velocity_frame(prim)
         linear = self._units.direction(turn @ np.array(description.linearVelocity, dtype=np.float64))
         angular = self._units.direction(turn @ np.array(description.angularVelocity, dtype=np.float64))
@@ -82,6 +85,24 @@ class BodyReader:
             gravity_enabled=not typed(prim, "physxRigidBody:disableGravity", (bool, int), "true or false"),
             mass_source=source,
         )
+
+    def _possible(self, path: str, moments: FloatArray) -> FloatArray:
+        """Principal ``moments`` of which none exceeds the sum of the others, as those of every body; the smallest gives
+        way, because engines refuse what no body can have."""
+        small, middle, large = sorted(moments.tolist())
+        excess = large - (small + middle)
+        if small <= 0 or excess <= 0:
+            return moments
+        raised = np.where(moments == small, (large - middle) * (1 + _ROUNDING), moments)
+        if excess > _SLACK * large:
+            self._findings.warning(
+                "inertia-triangle",
+                path,
+                f"No body has the principal moments {_listed(moments)}: the largest exceeds the sum of the others; the "
+                f"smallest was raised to {large - middle:.6g}.",
+                "Check the inertia.",
+            )
+        return raised
 
     def _velocity_frame(self, prim: Usd.Prim) -> FloatArray:
         """Rotation of the space in which UsdPhysics gives velocities: that of the prim's own transform."""

@@ -1,0 +1,53 @@
+"""Whether a scene stands, or hangs, still on an engine: the first thing to know about a robot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hanzo_twin.engines.port import Engine, EngineConfig
+from hanzo_twin.scene.model import Scene
+
+CONFIG = EngineConfig(step_hz=240.0, substeps=4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stillness:
+    """How far bodies went from where they started.
+
+    Args:
+        moved: the farthest that a body's origin went, m. turned: the most that one turned, rad.
+        speed: the fastest that one is at the end, m/s.
+        worst: path of the body that went farthest, "" where there is none.
+    """
+
+    moved: float
+    turned: float
+    speed: float
+    worst: str
+
+
+def stillness(scene: Scene, engine: Engine, *, seconds: float = 2.0, config: EngineConfig = CONFIG) -> Stillness:
+    """Run ``scene`` for ``seconds`` with nothing but its own drives.
+
+    Raises:
+        UnsupportedError, SceneError: the engine refuses the scene. SimulationError: it diverges.
+    """
+    simulation = engine.load_scene(scene, config)
+    try:
+        simulation.step(round(seconds * config.step_hz))
+        state = simulation.get_state()
+    finally:
+        simulation.close()
+    if not scene.bodies:
+        return Stillness(moved=0.0, turned=0.0, speed=0.0, worst="")
+    start = np.array([body.pose_world_body.as_array() for body in scene.bodies.values()])
+    distances = np.linalg.norm(state.body_poses[:, :3] - start[:, :3], axis=1)
+    alike = np.abs(np.einsum("ij,ij->i", state.body_poses[:, 3:], start[:, 3:]))
+    return Stillness(
+        moved=float(distances.max()),
+        turned=float(2 * np.arccos(np.minimum(1.0, alike.min()))),
+        speed=float(np.linalg.norm(state.body_velocities[:, :3], axis=1).max()),
+        worst=list(scene.bodies)[int(distances.argmax())],
+    )
