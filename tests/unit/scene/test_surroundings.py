@@ -194,3 +194,13 @@ def Xform "World"
 """)
     assert found["sheared"][0].path == "/World/tilted"
     assert np.isfinite(scene.static_shapes["/World/tilted"].pose.as_array()).all()
+
+
+def test_what_no_scene_holds_is_told(inspect_usda: Any) -> None:
+    _, found = inspect_usda(
+        'def Xform "World" { def Mesh "cloth" (prepend apiSchemas = ["OmniPhysicsDeformableBodyAPI"]) { }\n'
+        ' def Mesh "flag" (prepend apiSchemas = ["PhysxDeformableBodyAPI"]) { }\n def PointInstancer "trees" { } }'
+    )
+    told = {each.path: each.message for each in found["feature-lost"]}
+    assert told["/World/cloth"] == "It has deformable bodies, which are not read (and 1 more prims)."
+    assert told["/World/trees"] == "It has copies made by a PointInstancer, which are not read."

@@ -38,13 +38,21 @@ def inertial(mass: str = "1", ixx: str = "1") -> str:
         (inertial(ixx="inf"), "not-finite", 'The attribute ixx="inf" of <inertia> is not finite.'),
         (inertial(ixx="-1"), "bad-inertia", "Its principal moments of inertia are -1, 1, 1."),
         (LINKS + joint(more='<axis xyz="0 0 0"/>'), "bad-axis", "The axis of joint 'j' is zero."),
-        (LINKS + joint(more='<origin xyz="1 2"/>'), "bad-number", 'The attribute xyz="1 2" of <origin> is not 3 numbers.'),
+        (
+            LINKS + joint(more='<origin xyz="1 2"/>'),
+            "bad-number",
+            'The attribute xyz="1 2" of <origin> is not 3 numbers.',
+        ),
         (
             LINKS + joint(more='<limit lower="1" upper="-1"/>'),
             "limits-crossed",
             "The lower limit 1 of joint 'j' is above its upper limit -1.",
         ),
-        (LINKS + joint(more='<dynamics damping="-3"/>'), "bad-joint-value", 'The attribute damping="-3" of <dynamics> is negative.'),
+        (
+            LINKS + joint(more='<dynamics damping="-3"/>'),
+            "bad-joint-value",
+            'The attribute damping="-3" of <dynamics> is negative.',
+        ),
         (LINKS + joint("hinge"), "joint-unsupported", "The joint 'j' is of type 'hinge'."),
         (
             LINKS + joint(child="c"),

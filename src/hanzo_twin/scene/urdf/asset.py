@@ -136,8 +136,9 @@ def _report_kind(ends: JointEnds, path: str, findings: Findings) -> None:
         findings.info(
             "planar-joint",
             path,
-            f"The planar joint '{name}' became a generic (D6) joint: it slides along two axes and turns about the third.",
-            "It is no joint that commands reach, and not every engine has it; three joints of one axis each do the same.",
+            f"The planar joint '{name}' became a generic (D6) joint, which slides along two axes and turns about the "
+            "third.",
+            "Commands do not reach it, and not every engine has it; three joints of one axis each do the same.",
         )
     elif kind == "floating":
         findings.info(

@@ -36,7 +36,7 @@ def without_loose_points(
 
 
 def _tidied(file: Path, folder: Path) -> Path:
-    """A copy of an OBJ file (with its material libraries) without loose points; the file itself where there are none."""
+    """A copy of an OBJ file (with its material libraries) without loose points; the file itself if it has none."""
     lines = file.read_text(errors="replace").splitlines()
     total = sum(line.startswith("v ") for line in lines)
     faces, seen = [line for line in lines if line.startswith("f ")], 0
