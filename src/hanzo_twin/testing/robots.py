@@ -16,7 +16,7 @@ import numpy as np
 from hanzo_twin.engines.port import Engine
 from hanzo_twin.errors import SceneError, SimulationError, UnsupportedError
 from hanzo_twin.scene.load import Reference, load_scene
-from hanzo_twin.scene.model import Box, Capsule, Cone, Cylinder, Mesh, Plane, Scene, Shape, Sphere
+from hanzo_twin.scene.model import Box, Capsule, Cone, Cylinder, Mesh, Scene, Shape, Sphere
 from hanzo_twin.spatial import Pose, rotation_matrix
 from hanzo_twin.testing.stillness import stillness
 
@@ -209,6 +209,6 @@ def _bottom(shape: Shape, pose: Pose) -> float:
             reach = radius * math.hypot(float(down[0]), float(down[1])) + half * abs(float(down[2]))
         case Mesh(vertices=vertices):
             reach = -float((vertices @ down).min())
-        case Plane():
+        case _:
             reach = 0.0
     return float(pose.position[2]) - reach

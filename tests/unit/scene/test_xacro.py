@@ -88,7 +88,7 @@ def test_packages_are_found_without_ros(tmp_path: Path, monkeypatch: pytest.Monk
             "robot.urdf.xacro: macros call each other without end in macro 'a'",
         ),
         ("<link name=", "xml-broken", "robot.urdf.xacro:3:1: the XML is broken"),
-        (LINK.format("a", "-1"), "bad-mass", 'Value="-1" of <mass> is negative.'),
+        (LINK.format("a", "-1"), "bad-mass", 'attribute value="-1" of <mass> is negative.'),
     ],
 )
 def test_failures_name_file_and_macro(tmp_path: Path, content: str, code: str, message: str) -> None:
