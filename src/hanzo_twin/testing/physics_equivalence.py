@@ -22,8 +22,8 @@ from hanzo_twin.scene.dynamics import Configuration, Dynamics
 from hanzo_twin.scene.model import Joint, Scene
 from hanzo_twin.spatial import Pose, rotation_matrix
 
-_PASSIVE = ("lower", "upper", "armature", "damping", "friction", "stiffness", "rest_position", "max_effort")
-_DRIVE = ("stiffness", "damping", "max_effort")
+_PASSIVE = ("lower", "upper", "armature", "damping", "friction", "stiffness", "rest_position")
+_DRIVE = ("stiffness", "damping")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +169,12 @@ def _values(first: Joint, second: Joint) -> Iterable[tuple[str, tuple[float, flo
     for name in _DRIVE:
         values = [getattr(joint.drive, name) if joint.drive else 0.0 for joint in (first, second)]
         yield f"drive.{name}", (values[0], values[1])
+    yield "max_effort", (_effort(first), _effort(second))
+
+
+def _effort(joint: Joint) -> float:
+    """The most that the joint's drive gives, or its actuator where it has no drive."""
+    return min(joint.max_effort, joint.drive.max_effort) if joint.drive else joint.max_effort
 
 
 def _apart(first: float, second: float) -> float:

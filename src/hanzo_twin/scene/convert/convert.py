@@ -22,6 +22,7 @@ WRITERS = {
     ".sdf": "hanzo_twin.scene.convert.sdf",
     ".world": "hanzo_twin.scene.convert.sdf",
     ".urdf": "hanzo_twin.scene.convert.urdf",
+    ".xml": "hanzo_twin.scene.convert.mjcf",
 }
 """Module for each suffix; it is a `Writer`."""
 

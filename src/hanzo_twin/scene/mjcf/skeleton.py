@@ -10,6 +10,7 @@ belong to what it is part of.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -37,6 +38,7 @@ _KINDS: dict[int, JointKind] = {_BALL: "spherical", _SLIDE: "prismatic", _HINGE:
 _SUFFIX = {_BALL: "ball", _SLIDE: "slide", _HINGE: "hinge"}
 _GUESSED_MASS = 1e-3
 _OUTSIDE = 1e-6
+_UNLIMITED = 1e10
 
 
 def read_skeleton(draft: Draft) -> None:
@@ -286,8 +288,8 @@ class _Reader:
             pose_parent_joint=frame @ anchor,
             pose_child_joint=anchor,
             axis=triple(model.jnt_axis[joint]) if kind != _BALL else (0.0, 0.0, 1.0),
-            lower=float(model.jnt_range[joint][0]) if bounded else -np.inf,
-            upper=float(model.jnt_range[joint][1]) if bounded else np.inf,
+            lower=_bound(model.jnt_range[joint][0]) if bounded else -np.inf,
+            upper=_bound(model.jnt_range[joint][1]) if bounded else np.inf,
             armature=float(model.dof_armature[dof]),
             damping=float(model.dof_damping[dof]),
             friction=float(model.dof_frictionloss[dof]),
@@ -368,6 +370,11 @@ class _Reader:
 
 def _moving(body: Body, linear: Any, angular: FloatArray) -> Body:
     return replace(body, linear_velocity=triple(linear), angular_velocity=triple(angular))
+
+
+def _bound(value: float) -> float:
+    """A limit; MJCF has no infinity, so files write something very large for a limit on one side only."""
+    return float(value) if abs(value) < _UNLIMITED else math.copysign(math.inf, value)
 
 
 def _rest(model: Any, joint: int) -> float:
