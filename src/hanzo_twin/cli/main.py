@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from hanzo_twin.cli import calibrate, compare, demo, history, jobs, parameters, scenes, serve, status, twins, whatif
+from hanzo_twin.cli import (
+    calibrate,
+    compare,
+    demo,
+    history,
+    jobs,
+    parameters,
+    scene_convert,
+    scenes,
+    serve,
+    status,
+    twins,
+    whatif,
+)
 from hanzo_twin.cli.group import Group
 from hanzo_twin.cli.output import Json, emit, say
 
@@ -51,6 +64,7 @@ compare.register(app)
 history.register(app)
 calibrate.register(app)
 app.add_typer(parameters.app, name="parameters")
+scene_convert.register(scenes.app)
 app.add_typer(scenes.app, name="scene")
 app.add_typer(jobs.app, name="job")
 demo.register(app)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hanzo_twin.service.problems import DiagnosisView
     from hanzo_twin.service.views import SceneView
 
-app = typer.Typer(no_args_is_help=True, help="Scenes: library, check, upload, validate, download.")
+app = typer.Typer(no_args_is_help=True, help="Scenes: library, check, convert, upload, validate, download.")
 
 Name = Annotated[str, typer.Option("--name", help="Name of the scene.", show_default=False)]
 Engine = Annotated[str | None, typer.Option(help="Engine that shall run it.", show_default=False)]

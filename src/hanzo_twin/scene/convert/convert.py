@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Protocol, cast
 
 from hanzo_twin.errors import InvalidInputError, StoreUnavailableError
@@ -55,10 +56,12 @@ def convert(
     *,
     composition: Sequence[Reference] = (),
     floating_base: bool | None = None,
+    xacro_arguments: Mapping[str, str] = MappingProxyType({}),
 ) -> ConversionReport:
     """Write the scene that ``source`` holds to ``target``; the suffixes say the formats.
 
-    Files are written completely or not at all; a target that exists is replaced.
+    Files are written completely or not at all; a target that exists is replaced. The other arguments are those of
+    `load_scene`.
 
     Example::
 
@@ -74,7 +77,7 @@ def convert(
     path = Path(target)
     module = _writer_of(path)
     _check_target(Path(source), path)
-    scene = load_scene(source, composition=composition, floating_base=floating_base)
+    scene = load_scene(source, composition=composition, floating_base=floating_base, xacro_arguments=xacro_arguments)
     writer = cast("Writer", import_module(module))
     try:
         with TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:

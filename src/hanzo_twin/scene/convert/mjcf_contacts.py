@@ -19,10 +19,12 @@ def write_contacts(document: Document) -> None:
         flag = document.section("option").find("flag")
         flag = SubElement(document.section("option"), "flag") if flag is None else flag
         flag.set("filterparent", "disable")
-    owner = _owners(document)
+    owner, solid = _owners(document), _solid(document)
     written: set[_Pair] = set()
     for pair in document.scene.filtered_pairs:
         ends = [owner.get(path, "") for path in pair]
+        if any(end in document.scene.bodies and end not in solid for end in ends):
+            continue
         if not all(ends) or any(end not in document.elements for end in ends):
             document.lost("filtered-pair", pair[0], f"That it does not collide with '{pair[1]}' is lost.")
             continue
@@ -62,7 +64,7 @@ def _neighbours_filtered(document: Document) -> bool:
     """Whether all pairs that MuJoCo filters by itself, neighbours at a moving joint, are filtered in the scene too."""
     scene = document.scene
     pairs = set(scene.filtered_pairs)
-    solid = {path for path, body in scene.bodies.items() if any(shape.collides for shape in body.shapes)}
+    solid = _solid(document)
     for joint in scene.joints.values():
         if joint.closes_loop or not joint.parent or joint.kind == "fixed":
             continue
@@ -71,6 +73,12 @@ def _neighbours_filtered(document: Document) -> bool:
         if not fixed_to_world and ends <= solid and _sorted(joint.parent, joint.child) not in pairs:
             return False
     return True
+
+
+def _solid(document: Document) -> set[str]:
+    """Bodies that can touch something."""
+    bodies = document.scene.bodies.values()
+    return {body.path for body in bodies if any(shape.collides for shape in body.shapes)}
 
 
 def _welded_to_world(document: Document, body: str) -> bool:

@@ -80,8 +80,11 @@ class ShapeWriter:
             return
         self._reported.add(material.path)
         if material.restitution:
-            what = f"Its restitution {material.restitution:g} is lost; MuJoCo has none."
+            what = f"Its restitution {material.restitution:g} is lost; MJCF has none."
             self._document.lost("restitution", material.path, what)
+        if material.friction_combine != "max":
+            what = f"Between two materials MuJoCo takes the larger friction, not their {material.friction_combine}."
+            self._document.changed("friction-rule", material.path, what)
         if material.static_friction != material.dynamic_friction:
             what = f"Its static friction {material.static_friction:g} is lost; the dynamic one is kept."
             self._document.lost("static-friction", material.path, what)

@@ -32,7 +32,10 @@ class TreeWriter:
         for joint in self._scene.joints.values():
             if not joint.closes_loop:
                 self._below.setdefault(joint.parent, []).append(joint)
-        self._links = {path for path in self._scene.bodies if self._is_link(path)}
+        self._links: set[str] = set()
+        for path in reversed(list(self._scene.bodies)):
+            if self._is_link(path):
+                self._links.add(path)
 
     def write(self) -> None:
         for path, shape in self._scene.static_shapes.items():
@@ -54,7 +57,10 @@ class TreeWriter:
         ends = {end for joint in scene.joints.values() if joint.closes_loop for end in (joint.parent, joint.child)}
         if path in ends | carriers:
             return False
-        light = body.mass <= _NEXT_TO_NOTHING * scene.bodies[below[0].child].mass
+        carried = below[0].child
+        while carried in self._links:
+            carried = self._below[carried][0].child
+        light = body.mass <= _NEXT_TO_NOTHING * scene.bodies[carried].mass
         return light and below[0].kind in ("revolute", "prismatic", "spherical")
 
     def _write_root(self, body: Body) -> None:

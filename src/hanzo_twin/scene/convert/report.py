@@ -9,6 +9,7 @@ from typing import Any, Literal
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Scene
 
+_ONLY_TOLD = ("no-collider", "nothing-physical")
 Outcome = Literal["kept", "changed", "lost"]
 
 
@@ -80,22 +81,25 @@ def of_loading(diagnoses: Iterable[Diagnosis]) -> list[Entry]:
             what=diagnosis.message,
         )
         for diagnosis in diagnoses
-        if diagnosis.severity != "error"
+        if diagnosis.severity != "error" and diagnosis.code not in _ONLY_TOLD
     ]
 
 
 def kept(scene: Scene, others: Iterable[Entry]) -> list[Entry]:
     """One entry for each thing of ``scene`` that none of ``others`` is about."""
     told = {entry.path for entry in others}
-    things: list[tuple[str, str, str]] = [("gravity", scene.gravity_path, f"{scene.gravity} m/s²")]
+    always = [("gravity", scene.gravity_path, f"{scene.gravity} m/s²")]
+    # What is said about a robot as a whole is about something in it.
+    always += [("articulation", each.path, f"{len(each.joints)} joints") for each in scene.articulations.values()]
+    things: list[tuple[str, str, str]] = []
     for body in scene.bodies.values():
         things.append(("body", body.path, f"{body.mass:.6g} kg"))
         things += [("shape", shape.path, type(shape.geometry).__name__) for shape in body.shapes]
     things += [("shape", shape.path, type(shape.geometry).__name__) for shape in scene.static_shapes.values()]
     things += [("joint", joint.path, joint.kind) for joint in scene.joints.values()]
-    things += [("articulation", each.path, f"{len(each.joints)} joints") for each in scene.articulations.values()]
     things += [("material", material.path, "") for material in scene.materials.values()]
     things += [("sensor", sensor.path, sensor.kind) for sensor in scene.sensors.values()]
     things += [("camera", path, "") for path in scene.cameras]
     things += [("light", light.path, light.kind) for light in scene.lights.values()]
-    return [Entry(outcome="kept", code=code, path=path, what=what) for code, path, what in things if path not in told]
+    untold = [thing for thing in things if thing[1] not in told]
+    return [Entry(outcome="kept", code=code, path=path, what=what) for code, path, what in (*always, *untold)]

@@ -126,7 +126,9 @@ class _Reader:
             path = draft.claim(self._scope, f"friction_{friction[0]:g}".replace(".", "_").replace("-", "_"))
             self._materials[friction] = path
             slide, torsion, roll = friction
-            draft.materials[path] = Material(path=path, static_friction=slide, dynamic_friction=slide)
+            draft.materials[path] = Material(
+                path=path, static_friction=slide, dynamic_friction=slide, friction_combine="max"
+            )
             draft.engine_attributes[f"{path}.mjc:torsionalfriction"] = torsion
             draft.engine_attributes[f"{path}.mjc:rollingfriction"] = roll
         return self._materials[friction]

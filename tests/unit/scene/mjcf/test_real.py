@@ -10,6 +10,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from hanzo_twin.engines.mujoco.divergence import report_warnings_to_log
 from hanzo_twin.engines.mujoco.model import build_model
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.scene.dynamics import Configuration, Dynamics
@@ -36,6 +37,7 @@ FILES = [
 
 
 def original(file: Path) -> Any:
+    report_warnings_to_log()
     return mujoco.MjModel.from_xml_path(str(file))
 
 
