@@ -13,8 +13,8 @@ from hanzo_twin.errors import nearest
 PREFIX = "HANZO_TWIN_"
 CONFIG_VARIABLE = "HANZO_TWIN_CONFIG"
 
-# These steer the command line and the tests; they are not settings.
-_OF_OTHERS = frozenset({"HANZO_TWIN_URL", "HANZO_TWIN_DEBUG", "HANZO_TWIN_REQUIRE_PEERS"})
+# These steer the command line, the cameras and the tests; they are not settings.
+_OF_OTHERS = frozenset({"HANZO_TWIN_URL", "HANZO_TWIN_DEBUG", "HANZO_TWIN_RENDERER", "HANZO_TWIN_REQUIRE_PEERS"})
 
 # Kubernetes sets these in every pod beside a Service named hanzo-twin; they are not settings.
 _OF_KUBERNETES = re.compile(r"HANZO_TWIN_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")

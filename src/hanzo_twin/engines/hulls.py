@@ -61,6 +61,14 @@ def cone_vertices(cone: Cone, sides: int = CONE_SIDES) -> FloatArray:
     return np.vstack([rim, [[0.0, 0.0, cone.half_height]]])
 
 
+def cone_faces(cone: Cone) -> tuple[FloatArray, IntArray]:
+    """`cone_vertices`, and the triangles [m, 3] of that hull, seen from outside."""
+    rim = np.arange(CONE_SIDES)
+    side = np.stack([rim, (rim + 1) % CONE_SIDES, np.full(CONE_SIDES, CONE_SIDES)], axis=1)
+    base = np.stack([np.zeros(CONE_SIDES - 2, dtype=np.int64), rim[2:], rim[1:-1]], axis=1)
+    return cone_vertices(cone), np.concatenate([side, base])
+
+
 def is_convex(path: str, mesh: Mesh) -> bool:
     """True when ``mesh`` encloses as much as its hull; False for one without volume."""
     try:

@@ -1,7 +1,7 @@
 """The contract between the platform and a physics engine.
 
 An engine turns a `Scene` into a `Simulation` (one world) or a `Batch` (N worlds in lockstep). Powers that not every
-engine has are protocols of their own (`Renders`, `BatchEngine`), found with ``isinstance``.
+engine has are protocols of their own (`BatchEngine`, `KnowsGaps`), found with ``isinstance``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from hanzo_twin import plugins
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.errors import CommandError
 from hanzo_twin.scene.diagnostics import Diagnosis
-from hanzo_twin.scene.model import Scene
+from hanzo_twin.scene.model import Camera, Scene
+from hanzo_twin.sensors.camera import RenderParams
+from hanzo_twin.sensors.port import AnyArray
+from hanzo_twin.sensors.suite import SensorSuite
 from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
 
 GROUP = "hanzo_twin.engines"
@@ -35,6 +38,7 @@ class EngineCapabilities:
             commands does), or ``none``.
         deterministic: same state and commands give the same bytes on the same machine.
         contacts: bodies collide.
+        sensors: kinds of sensors that work, of `hanzo_twin.sensors.port.ALL_KINDS`.
         dynamics: bodies have masses, and gravity and forces move them.
         precision: of the numbers that it computes with: ``double`` (53 bits) or ``single`` (24 bits).
         friction_rule: how the friction coefficients of two materials that touch are combined where the engine cannot
@@ -60,6 +64,7 @@ class EngineCapabilities:
     joint_kinds: tuple[str, ...]
     geometries: tuple[str, ...]
     parameters: tuple[str, ...]
+    sensors: tuple[str, ...] = ()
     licence: str
     features: tuple[str, ...] = ()
     devices: tuple[str, ...] = ("cpu",)
@@ -149,14 +154,16 @@ class Observation:
       (``efforts`` is the generalized force that drives and commanded efforts apply);
     * of a body: ``position`` [3], ``orientation`` [4], ``linear_velocity``, ``angular_velocity`` [3] of the body
       frame's origin, world frame;
-    * of a sensor: as its kind says.
+    * of a sensor or camera: as its kind says (``docs/sensors.md``); ``time`` is when it looked, ``about`` says what
+      the numbers in it mean: ``instances`` and ``semantics`` of a segmentation, the ``renderer`` of a picture.
     """
 
     path: str
     time: float
-    data: Mapping[str, FloatArray] = field(default_factory=dict)
+    data: Mapping[str, AnyArray] = field(default_factory=dict)
+    about: Mapping[str, object] = field(default_factory=dict)
 
-    def __getitem__(self, name: str) -> FloatArray:
+    def __getitem__(self, name: str) -> AnyArray:
         return self.data[name]
 
 
@@ -187,6 +194,11 @@ class Simulation(Protocol):
         """The engine's own handles, for features of that engine only."""
         ...
 
+    @property
+    def sensors(self) -> SensorSuite:
+        """The scene's sensors: their paths, and the seed of their noise."""
+        ...
+
     def step(self, n: int = 1) -> None:
         """Advance by ``n`` steps of ``config.step_seconds``.
 
@@ -213,10 +225,21 @@ class Simulation(Protocol):
         ...
 
     def get_observation(self, path: str) -> Observation:
-        """Read an articulation, a body or a sensor by prim path.
+        """Read an articulation, a body, a sensor or a camera by prim path.
 
         Raises:
             NotFoundError: nothing observable there. UnsupportedError: the engine lacks that sensor.
+        """
+        ...
+
+    def render(self, camera: str | Camera, params: RenderParams) -> Observation:
+        """A picture of the present, by a camera of the scene or any other; fields as ``params.kinds`` says.
+
+        ``rgb`` uint8 [h, w, 3], ``depth`` float32 [h, w] m along the optical axis (inf for none), ``semantic`` and
+        ``instance`` int32 [h, w]; the first row is the top.
+
+        Raises:
+            NotFoundError: no such camera. UnsupportedError: nothing can draw here; the hint says what to install.
         """
         ...
 

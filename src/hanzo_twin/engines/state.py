@@ -13,7 +13,7 @@ import numpy as np
 from hanzo_twin.errors import StateError
 from hanzo_twin.spatial import FloatArray
 
-_MAGIC = b"HTWINST1"
+_MAGIC = b"HTWINST2"
 _ARRAYS = (
     "joint_positions",
     "joint_velocities",
@@ -44,6 +44,7 @@ class SimState:
         applied_wrenches: [n_bodies, 6] force then torque at the centre of mass, world frame.
         parameters: addresses and values of the parameters that differ from the scene's.
         native: the engine's own exact state.
+        sensors: what the sensors hold, see `hanzo_twin.sensors.samples`; empty where they hold nothing.
     """
 
     engine: str
@@ -60,6 +61,7 @@ class SimState:
     applied_wrenches: FloatArray
     parameters: tuple[tuple[str, float], ...] = ()
     native: bytes = b""
+    sensors: bytes = b""
 
     def __post_init__(self) -> None:
         for name in _ARRAYS:
@@ -75,7 +77,7 @@ class SimState:
         return hash(self.to_bytes())
 
     def to_bytes(self) -> bytes:
-        """Serialize: magic, header length, JSON header, arrays, native part, SHA-256 of all before it."""
+        """Serialize: magic, header length, JSON header, arrays, native part, sensors' part, SHA-256 of it all."""
         header = {
             "engine": self.engine,
             "engine_version": self.engine_version,
@@ -84,6 +86,7 @@ class SimState:
             "parameters": [[address, value.hex()] for address, value in self.parameters],
             "shapes": [list(getattr(self, name).shape) for name in _ARRAYS],
             "native": len(self.native),
+            "sensors": len(self.sensors),
         }
         encoded = json.dumps(header, separators=(",", ":")).encode()
         out = io.BytesIO()
@@ -91,6 +94,7 @@ class SimState:
         for name in _ARRAYS:
             out.write(np.ascontiguousarray(getattr(self, name), dtype="<f8").tobytes())
         out.write(self.native)
+        out.write(self.sensors)
         body = out.getvalue()
         return body + hashlib.sha256(body).digest()
 
@@ -115,13 +119,15 @@ class SimState:
             count = int(np.prod(shape))
             arrays[name] = np.frombuffer(body, dtype="<f8", count=count, offset=offset).reshape(shape)
             offset += count * 8
+        end = offset + header["native"]
         return cls(
             engine=header["engine"],
             engine_version=header["engine_version"],
             scene_fingerprint=header["scene_fingerprint"],
             time=float.fromhex(header["time"]),
             parameters=tuple((address, float.fromhex(value)) for address, value in header["parameters"]),
-            native=body[offset : offset + header["native"]],
+            native=body[offset:end],
+            sensors=body[end : end + header["sensors"]],
             **arrays,
         )
 

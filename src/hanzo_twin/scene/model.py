@@ -24,7 +24,8 @@ JointKind = Literal["fixed", "revolute", "prismatic", "spherical", "d6"]
 CombineRule = Literal["average", "min", "multiply", "max"]
 COMBINE_RULES: tuple[CombineRule, ...] = get_args(CombineRule)
 EngineValue = float | str | bool | tuple[float, ...]
-SensorKind = Literal["camera", "lidar", "imu", "force_torque", "contact", "generic"]
+SensorKind = Literal["lidar", "imu", "force_torque", "contact", "joint_state", "body_state", "generic"]
+AttributeValues = tuple[tuple[str, float | str | bool], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +110,7 @@ class Shape:
         pose: in the body's frame; in the world for a static shape.
         material: path of its `Material`, or "" for the default.
         collides: False for shapes that are only seen.
+        visible: False for colliders that are not seen; see `hanzo_twin.sensors.mirror` for when they are shown.
         collision_groups: paths of the UsdPhysics collision groups it belongs to.
         color: RGBA in 0…1, None where the scene does not say.
         semantic_label: label for segmentation, "" where the scene does not say.
@@ -119,6 +121,7 @@ class Shape:
     pose: Pose
     material: str = ""
     collides: bool = True
+    visible: bool = True
     collision_groups: tuple[str, ...] = ()
     color: tuple[float, float, float, float] | None = None
     semantic_label: str = ""
@@ -251,24 +254,28 @@ class Articulation:
 
 @dataclass(frozen=True, kw_only=True)
 class Sensor:
-    """A sensor's prim: where it is, and its authored attributes (SI, as the scene says them)."""
+    """A sensor's prim: where it is, and its authored attributes as `scene.sensors` reads them."""
 
     path: str
     kind: SensorKind
     body: str
     pose_body_sensor: Pose
-    attributes: tuple[tuple[str, float | str | bool], ...] = ()
+    attributes: AttributeValues = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
-    """A camera prim: looks along its −Z, +Y up; ``vertical_fov`` in rad."""
+    """A camera prim: looks along its −Z, +Y up; ``vertical_fov`` in rad.
+
+    ``attributes`` are those that make it a sensor (size, rate, noise), as `scene.sensors` reads them.
+    """
 
     path: str
     body: str
     pose_body_camera: Pose
     vertical_fov: float
     clipping_range: tuple[float, float] = (0.01, 1000.0)
+    attributes: AttributeValues = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from hanzo_twin.scene.findings import Findings
-from hanzo_twin.scene.model import Body, Joint, Scene
+from hanzo_twin.scene.model import Body, Camera, Joint, Scene, Sensor
+from hanzo_twin.scene.sensors import read_settings
 
 
 def check(scene: Scene, findings: Findings) -> None:
@@ -21,6 +22,11 @@ def check(scene: Scene, findings: Findings) -> None:
         _check_body(body, findings)
     for joint in scene.joints.values():
         _check_joint(joint, scene, findings)
+    devices: list[Sensor | Camera] = [*scene.sensors.values(), *scene.cameras.values()]
+    for sensor in devices:
+        for diagnosis in read_settings(scene, sensor)[1]:
+            report = findings.error if diagnosis.severity == "error" else findings.warning
+            report(diagnosis.code, diagnosis.path, diagnosis.message, diagnosis.remedy)
 
 
 def _check_body(body: Body, findings: Findings) -> None:

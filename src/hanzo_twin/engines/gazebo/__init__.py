@@ -12,6 +12,7 @@ from hanzo_twin.engines.materials import for_minima, for_products, friction_betw
 from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Scene
+from hanzo_twin.sensors.port import ALL_KINDS
 
 __all__ = ["GazeboEngine"]
 
@@ -32,6 +33,7 @@ class GazeboEngine:
             joint_kinds=("fixed", "revolute", "prismatic", "spherical"),
             geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
             parameters=SUPPORTED,
+            sensors=ALL_KINDS,
             licence="BSD-2-Clause",
             friction_rule="minimum",
             features=(

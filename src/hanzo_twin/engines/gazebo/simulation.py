@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from hanzo_twin.engines.drive import DriveLaw, JointDynamics
 from hanzo_twin.engines.effective import effective_scene
 from hanzo_twin.engines.gazebo import native_state
+from hanzo_twin.engines.gazebo.contacts import read_contacts
 from hanzo_twin.engines.gazebo.couplings import Couplings
 from hanzo_twin.engines.gazebo.loops import close_loops
 from hanzo_twin.engines.gazebo.native_state import ENGINE, VERSION
@@ -21,12 +23,17 @@ from hanzo_twin.engines.parameters import ParameterValues, gravity_addresses
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
 from hanzo_twin.engines.readings import JointReadings
 from hanzo_twin.engines.restore import check_neutral, check_parameters
+from hanzo_twin.engines.sensing import joint_reading, make_sensors, observe_sensor, render
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.engines.vectors import checked_array, checked_quaternion
-from hanzo_twin.errors import CommandError, NotFoundError, SimulationError, StateError, UnsupportedError, nearest
+from hanzo_twin.errors import CommandError, NotFoundError, SimulationError, StateError, nearest
 from hanzo_twin.scene.addresses import Address
-from hanzo_twin.scene.model import Scene
-from hanzo_twin.spatial import FloatArray
+from hanzo_twin.scene.model import Camera, Scene
+from hanzo_twin.sensors.camera import RenderParams
+from hanzo_twin.sensors.plan import Plan
+from hanzo_twin.sensors.port import Contacts, Motion
+from hanzo_twin.sensors.suite import Held
+from hanzo_twin.spatial import FloatArray, IntArray
 
 SUPPORTED = (
     "mass",
@@ -50,8 +57,11 @@ class GazeboSimulation:
 
     engine = ENGINE
 
-    def __init__(self, scene: Scene, config: EngineConfig) -> None:
-        """A world as DART builds it, not yet where the scene says that it starts, see `start`."""
+    def __init__(self, scene: Scene, config: EngineConfig, plan: Plan | None = None) -> None:
+        """A world as DART builds it, not yet where the scene says that it starts, see `start`.
+
+        ``plan`` is that of the sensors of another simulation of the scene.
+        """
         check_mimics(scene)
         self.scene = scene
         self.config = config
@@ -85,6 +95,7 @@ class GazeboSimulation:
         self._by_articulation = {one.path: by_joints[one.joints] for one in articulations if one.joints in by_joints}
         self._write_laws()
         self._world.dart.setGravity(scene.gravity)
+        self.sensors = make_sensors(scene, self, config, ENGINE, plan)
 
     # --- building
 
@@ -174,9 +185,15 @@ class GazeboSimulation:
 
     def step(self, n: int = 1) -> None:
         self._check_open()
+        if self.sensors.idle:
+            self._advance(n * self.config.substeps)
+        else:
+            self.sensors.advance(n, self._advance)
+
+    def _advance(self, engine_steps: int) -> None:
         world, trees, sweeps = self._world, self._trees, self.config.solver_iterations
         pushed = bool(self._pushes)
-        for _ in range(n * self.config.substeps):
+        for _ in range(engine_steps):
             if self._loops:
                 self._renew_loops()
             for node, wrench in self._pushes:
@@ -270,15 +287,7 @@ class GazeboSimulation:
                 "angular_velocity": velocity[3:],
             }
             return Observation(path=path, time=self._world.dart.getTime(), data=MappingProxyType(data))
-        sensor = self.scene.sensors.get(path)
-        if sensor is not None:
-            raise UnsupportedError(
-                f"Engine '{ENGINE}' does not simulate the {sensor.kind} sensor '{path}'.",
-                hint="It observes articulations and bodies.",
-            )
-        raise NotFoundError(
-            f"There is nothing to observe at '{path}'.", hint=nearest(path, [*self._columns, *self._rows])
-        )
+        return observe_sensor(self.sensors, path, {**self._columns, **self._rows})
 
     def _read_joints(self, path: str, columns: slice) -> JointReadings:
         tree = self._by_articulation.get(path)
@@ -321,10 +330,48 @@ class GazeboSimulation:
             )
         return efforts
 
+    def render(self, camera: str | Camera, params: RenderParams) -> Observation:
+        self._check_open()
+        return render(self.sensors, camera, params)
+
+    # --- what sensors ask for
+
+    def body_motion(self, rows: IntArray | None = None) -> Motion:
+        """As `MotionSource` says."""
+        paths = list(self._rows)
+        wanted = paths if rows is None else [paths[row] for row in rows]
+        states = [body_state(self._world, path) for path in wanted]
+        return Motion(
+            poses=np.array([pose for pose, _ in states]).reshape(-1, 7),
+            velocities=np.array([velocity for _, velocity in states]).reshape(-1, 6),
+        )
+
+    def remember_motion(self, rows: IntArray) -> Callable[[], Motion]:
+        """As `MotionSource` says."""
+        motion = self.body_motion(rows)
+        return lambda: motion
+
+    def contacts(self) -> Contacts:
+        """As `FeelsContacts` says."""
+        return read_contacts(self._world)
+
+    def joint_reading(self, joint: str) -> tuple[float, float, float]:
+        """As `MotionSource` says."""
+        return joint_reading(self.scene, self.get_observation, joint)
+
+    def effective_scene(self) -> Scene:
+        """As `MotionSource` says."""
+        return self._effective
+
+    def applied_wrenches(self) -> FloatArray:
+        """As `MotionSource` says."""
+        return self._wrenches
+
     # --- state
 
     def get_state(self) -> SimState:
         self._check_open()
+        held = self.sensors.pack()
         count = self._joint_count
         positions, velocities = self._joint_state()
         bodies = [body_state(self._world, path) for path in self._rows]
@@ -343,11 +390,13 @@ class GazeboSimulation:
             applied_wrenches=self._wrenches,
             parameters=self.parameters.changed(),
             native=native_state.pack(self.config, native_state.read_world(self._world)),
+            sensors=held,
         )
 
     def set_state(self, state: SimState) -> None:
         self._check_open()
-        numbers, values = self._check_state(state)
+        numbers, values, held = self._check_state(state)
+        self.sensors.restore(held)
         self._write_parameters(values)
         part = slice(self._joint_count)
         self._targets = _replaced(self._targets, part, state.command_positions)
@@ -364,12 +413,13 @@ class GazeboSimulation:
             place_root(self._world, path, state.body_poses[row], np.zeros(6) if still else state.body_velocities[row])
         self._place_joints(state.joint_positions, state.joint_velocities)
 
-    def _check_state(self, state: SimState) -> tuple[FloatArray | None, ParameterValues]:
-        """DART's numbers, None where another engine made the state, and the parameters in it."""
+    def _check_state(self, state: SimState) -> tuple[FloatArray | None, ParameterValues, Held]:
+        """DART's numbers, None where another engine made the state, the parameters and the sensors in it."""
         check_neutral(state, self.scene, self._joint_count)
+        values, held = check_parameters(state, self.parameters), self.sensors.unpack(state.sensors)
         if state.engine == ENGINE:
             count = len(native_state.read_world(self._world))
-            return native_state.unpack(state, self.config, count), check_parameters(state, self.parameters)
+            return native_state.unpack(state, self.config, count), values, held
         balls = (joint.path for joint in self.scene.child_joint.values() if joint.kind == "spherical")
         loose = next(iter([*self._joints[self._joint_count :], *balls]), None)
         if loose is not None:
@@ -377,11 +427,11 @@ class GazeboSimulation:
                 f"A state of engine '{state.engine}' does not say where joint '{loose}' is.",
                 hint="Between engines only joints of articulations and free bodies are carried over.",
             )
-        return None, check_parameters(state, self.parameters)
+        return None, values, held
 
     def fork(self) -> GazeboSimulation:
         self._check_open()
-        twin = GazeboSimulation(self.scene, self.config)
+        twin = GazeboSimulation(self.scene, self.config, self.sensors.plan)
         twin.start()
         twin.set_state(self.get_state())
         return twin
@@ -396,6 +446,7 @@ class GazeboSimulation:
         self._check_open()
         resolved = self.parameters.resolve(address)
         self.parameters.check(resolved, value)
+        self.sensors.settle()
         values = self.parameters.copy()
         values.set(resolved, value)
         self._write_parameters(values)
@@ -422,6 +473,7 @@ class GazeboSimulation:
         shape = (columns.stop - columns.start,)
         new_positions = checked_array("positions", positions, shape)
         new_velocities = checked_array("velocities", velocities, shape)
+        self.sensors.settle()
         all_positions, all_velocities = self._joint_state()
         all_positions[columns], all_velocities[columns] = new_positions, new_velocities
         self._place_joints(all_positions, all_velocities)
@@ -449,6 +501,7 @@ class GazeboSimulation:
             raise CommandError(
                 f"Engine '{ENGINE}' cannot give the kinematic body '{body}' a velocity.", hint="Allowed: zeros."
             )
+        self.sensors.settle()
         place_root(self._world, body, pose, velocity)
 
     def close(self) -> None:

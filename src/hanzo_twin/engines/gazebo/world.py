@@ -192,6 +192,7 @@ def _add_static(world: World, scene: Scene, shape: Shape) -> None:
 
 def _add_collider(world: World, scene: Scene, node: Any, collider: Shape) -> None:
     placed = node.createShapeNode(dart_shape(collider))
+    placed.setName(collider.path)
     placed.setRelativeTransform(isometry(collider.pose))
     placed.createCollisionAspect()
     aspect = placed.createDynamicsAspect()

@@ -9,6 +9,7 @@ from hanzo_twin.engines.kinematic.worlds import PARAMETERS, Mechanism
 from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
 from hanzo_twin.errors import InvalidInputError, UnsupportedError
 from hanzo_twin.scene.model import Scene
+from hanzo_twin.sensors.port import MOTION_KINDS
 
 __all__ = ["KinematicEngine"]
 
@@ -31,6 +32,7 @@ class KinematicEngine:
             joint_kinds=_JOINT_KINDS,
             geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
             parameters=PARAMETERS,
+            sensors=MOTION_KINDS,
             licence="Apache-2.0",
             features=("kinematic_bodies", "kinematic_velocities", "kinematic_links"),
         )

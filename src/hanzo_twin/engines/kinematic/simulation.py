@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -10,12 +12,17 @@ from hanzo_twin.engines.kinematic.worlds import PARAMETERS, Mechanism, Worlds
 from hanzo_twin.engines.parameters import ParameterValues
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
 from hanzo_twin.engines.restore import check_native, check_neutral, check_parameters, pack_settings
+from hanzo_twin.engines.sensing import joint_reading, make_sensors, observe_sensor, render
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.engines.vectors import checked_array, checked_quaternion
 from hanzo_twin.errors import CommandError, NotFoundError, SimulationError, StateError, UnsupportedError, nearest
 from hanzo_twin.scene.addresses import Address
-from hanzo_twin.scene.model import Scene
-from hanzo_twin.spatial import FloatArray
+from hanzo_twin.scene.model import Camera, Scene
+from hanzo_twin.sensors.camera import RenderParams
+from hanzo_twin.sensors.plan import Plan
+from hanzo_twin.sensors.port import Motion
+from hanzo_twin.sensors.suite import Held
+from hanzo_twin.spatial import FloatArray, IntArray
 
 ENGINE = "kinematic"
 VERSION = "1"
@@ -26,7 +33,8 @@ class KinematicSimulation:
 
     engine = ENGINE
 
-    def __init__(self, mechanism: Mechanism, config: EngineConfig) -> None:
+    def __init__(self, mechanism: Mechanism, config: EngineConfig, plan: Plan | None = None) -> None:
+        """The world where the scene starts; ``plan`` is that of the sensors of another simulation of the scene."""
         self.scene: Scene = mechanism.scene
         self.config = config
         self.parameters = ParameterValues(mechanism.scene, engine=ENGINE, supported=PARAMETERS)
@@ -35,6 +43,9 @@ class KinematicSimulation:
         self._rows = {path: row for row, path in enumerate(mechanism.scene.bodies)}
         self._seconds = config.step_seconds / config.substeps
         self._closed = False
+        gravity = config.gravity or mechanism.scene.gravity
+        self._effective = replace(mechanism.scene, gravity=gravity)
+        self.sensors = make_sensors(mechanism.scene, self, config, ENGINE, plan)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -52,7 +63,13 @@ class KinematicSimulation:
 
     def step(self, n: int = 1) -> None:
         self._check_open()
-        self._worlds.advance(n * self.config.substeps, self._seconds)
+        if self.sensors.idle:
+            self._advance(n * self.config.substeps)
+        else:
+            self.sensors.advance(n, self._advance)
+
+    def _advance(self, engine_steps: int) -> None:
+        self._worlds.advance(engine_steps, self._seconds)
 
     def set_joint_command(self, articulation: str, command: JointCommand) -> None:
         self._check_open()
@@ -112,17 +129,48 @@ class KinematicSimulation:
                 "linear_velocity": twist[:3],
                 "angular_velocity": twist[3:],
             }
-        elif path in self.scene.sensors:
-            raise UnsupportedError(
-                f"Engine '{ENGINE}' does not simulate the {self.scene.sensors[path].kind} sensor '{path}'.",
-                hint="It observes articulations and bodies.",
-            )
         else:
-            observable = [*self._mechanism.columns, *self._rows]
-            raise NotFoundError(f"There is nothing to observe at '{path}'.", hint=nearest(path, observable))
+            return observe_sensor(self.sensors, path, {**self._mechanism.columns, **self._rows})
         for array in arrays.values():
             array.setflags(write=False)
         return Observation(path=path, time=self.time, data=MappingProxyType(arrays))
+
+    def render(self, camera: str | Camera, params: RenderParams) -> Observation:
+        self._check_open()
+        return render(self.sensors, camera, params)
+
+    # --- what sensors ask for
+
+    def body_motion(self, rows: IntArray | None = None) -> Motion:
+        """As `MotionSource` says."""
+        poses, twists = self._worlds.bodies()
+        part = slice(None) if rows is None else rows
+        return Motion(poses=poses[0, part], velocities=twists[0, part])
+
+    def remember_motion(self, rows: IntArray) -> Callable[[], Motion]:
+        """As `MotionSource` says."""
+        kinematics, worlds = self._mechanism.kinematics, self._worlds
+        kept = (worlds.positions, worlds.velocities, worlds.root_poses.copy(), worlds.root_twists.copy())
+
+        def recall() -> Motion:
+            poses, twists = kinematics.place(*kept)
+            return Motion(poses=poses[0, rows], velocities=twists[0, rows])
+
+        return recall
+
+    def joint_reading(self, joint: str) -> tuple[float, float, float]:
+        """As `MotionSource` says."""
+        return joint_reading(self.scene, self.get_observation, joint)
+
+    def effective_scene(self) -> Scene:
+        """As `MotionSource` says; parameters do not reach masses nor gravity."""
+        return self._effective
+
+    def applied_wrenches(self) -> FloatArray:
+        """As `MotionSource` says: none."""
+        return np.zeros((len(self._rows), 6))
+
+    # --- state
 
     def get_state(self) -> SimState:
         self._check_open()
@@ -143,10 +191,11 @@ class KinematicSimulation:
             applied_wrenches=np.zeros((len(self._rows), 6)),
             parameters=self.parameters.changed(),
             native=pack_settings(self.config),
+            sensors=self.sensors.pack(),
         )
 
-    def check_state(self, state: SimState) -> ParameterValues:
-        """The parameters in ``state``; raises StateError where `set_state` would."""
+    def check_state(self, state: SimState) -> tuple[ParameterValues, Held]:
+        """The parameters and the sensors in ``state``; raises StateError where `set_state` would."""
         check_neutral(state, self.scene, len(self._mechanism.joints))
         if state.engine == ENGINE:
             check_native(state, self.config, version=VERSION, size=0)
@@ -155,11 +204,11 @@ class KinematicSimulation:
                 f"The state has applied wrenches, and engine '{ENGINE}' has no forces.",
                 hint="Set them to zero before the state is taken.",
             )
-        return check_parameters(state, self.parameters)
+        return check_parameters(state, self.parameters), self.sensors.unpack(state.sensors)
 
     def set_state(self, state: SimState) -> None:
         self._check_open()
-        values = self.check_state(state)
+        values, held = self.check_state(state)
         touched = sorted({*self.parameters, *values})
         self.parameters = values
         for address in touched:
@@ -171,6 +220,7 @@ class KinematicSimulation:
         worlds.targets[0], worlds.target_velocities[0] = state.command_positions, state.command_velocities
         worlds.efforts[0] = state.command_efforts
         worlds.root_poses[0], worlds.root_twists[0] = state.body_poses[roots], state.body_velocities[roots]
+        self.sensors.restore(held)
 
     def get_parameter(self, address: str) -> float:
         self._check_open()
@@ -197,6 +247,7 @@ class KinematicSimulation:
         shape = (columns.stop - columns.start,)
         new_positions = checked_array("positions", positions, shape)
         new_velocities = checked_array("velocities", velocities, shape)
+        self.sensors.settle()
         self._worlds.positions[0, columns], self._worlds.velocities[0, columns] = new_positions, new_velocities
 
     def set_body_state(
@@ -214,6 +265,7 @@ class KinematicSimulation:
             checked_array("linear_velocity", linear_velocity, (3,)),
             checked_array("angular_velocity", angular_velocity, (3,)),
         ]
+        self.sensors.settle()
         self._worlds.root_poses[0, root] = np.concatenate(pose)
         self._worlds.root_twists[0, root] = np.concatenate(twist)
 
@@ -233,12 +285,13 @@ class KinematicSimulation:
 
     def fork(self) -> KinematicSimulation:
         self._check_open()
-        twin = KinematicSimulation(self._mechanism, self.config)
+        twin = KinematicSimulation(self._mechanism, self.config, self.sensors.plan)
         twin.load_world(self._worlds, 0, self.parameters)
+        twin.sensors.load(self.sensors)
         return twin
 
     def load_world(self, worlds: Worlds, env: int, parameters: ParameterValues) -> None:
-        """Become world ``env`` of ``worlds``, whose parameters are ``parameters``."""
+        """Become world ``env`` of ``worlds``, whose parameters are ``parameters``; sensors are not part of it."""
         self._worlds.copy_env(0, worlds, env)
         self.parameters = parameters.copy()
 

@@ -22,6 +22,7 @@ from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
 from hanzo_twin.errors import InvalidInputError
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Scene
+from hanzo_twin.sensors.port import ALL_KINDS
 
 __all__ = ["MujocoEngine"]
 
@@ -42,6 +43,7 @@ class MujocoEngine:
             joint_kinds=("fixed", "revolute", "prismatic", "spherical", "d6"),
             geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
             parameters=SUPPORTED,
+            sensors=ALL_KINDS,
             licence="Apache-2.0",
             friction_rule="average",
             features=(

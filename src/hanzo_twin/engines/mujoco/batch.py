@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import mujoco
@@ -326,7 +327,8 @@ class MujocoBatch:
             (self._physics[env], self._inputs[env]),
             (self._targets[env], self._target_velocities[env]),
         )
-        return self._probe.get_state()
+        # Sensors with a memory are those of single simulations.
+        return replace(self._probe.get_state(), sensors=b"")
 
     def set_state(self, states: Sequence[SimState], env_ids: Sequence[int] | None = None) -> None:
         self._check_open()

@@ -7,7 +7,7 @@ from typing import Any
 import mujoco
 
 from hanzo_twin.engines.materials import DEFAULT
-from hanzo_twin.scene.model import Box, Capsule, Cylinder, Material, Mesh, Plane, Shape, Sphere
+from hanzo_twin.scene.model import Box, Capsule, Cylinder, Geometry, Material, Mesh, Plane, Shape, Sphere
 
 _GEOM = mujoco.mjtGeom
 
@@ -28,6 +28,16 @@ def add_geom(spec: Any, body: Any, collider: Shape, material: Material | None, c
 
 def _options(spec: Any, collider: Shape) -> dict[str, Any]:
     geometry = collider.geometry
+    if isinstance(geometry, Mesh):
+        mesh = spec.add_mesh(name=collider.path)
+        mesh.uservert = geometry.vertices.ravel()
+        mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_CONVEX
+        return {"type": _GEOM.mjGEOM_MESH, "meshname": collider.path}
+    return primitive_options(geometry)
+
+
+def primitive_options(geometry: Geometry) -> dict[str, Any]:
+    """Options of the geom of a geometry that MuJoCo has; its frame is that of the shape."""
     match geometry:
         case Box():
             return {"type": _GEOM.mjGEOM_BOX, "size": list(geometry.half_extents)}
@@ -39,9 +49,4 @@ def _options(spec: Any, collider: Shape) -> dict[str, Any]:
             return {"type": _GEOM.mjGEOM_CYLINDER, "size": [geometry.radius, geometry.half_height, 0]}
         case Plane():
             return {"type": _GEOM.mjGEOM_PLANE, "size": [0, 0, 1]}
-        case Mesh():
-            mesh = spec.add_mesh(name=collider.path)
-            mesh.uservert = geometry.vertices.ravel()
-            mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_CONVEX
-            return {"type": _GEOM.mjGEOM_MESH, "meshname": collider.path}
-    raise AssertionError(f"{type(geometry).__name__} is no form of a collider")
+    raise AssertionError(f"MuJoCo has no {type(geometry).__name__}")

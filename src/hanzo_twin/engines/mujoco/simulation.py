@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
@@ -9,6 +10,7 @@ import mujoco
 import numpy as np
 from mujoco import mj_step
 
+from hanzo_twin.engines.effective import effective_scene
 from hanzo_twin.engines.mujoco import native_state
 from hanzo_twin.engines.mujoco.divergence import DIVERGED, divergence
 from hanzo_twin.engines.mujoco.layout import Layout
@@ -16,20 +18,28 @@ from hanzo_twin.engines.mujoco.native_state import ENGINE, INPUTS, PHYSICS
 from hanzo_twin.engines.mujoco.parameters import SUPPORTED, ModelParameters
 from hanzo_twin.engines.mujoco.placement import body_states, place_at_start, set_body
 from hanzo_twin.engines.mujoco.readings import JointReadings
+from hanzo_twin.engines.mujoco.touching import read_contacts
 from hanzo_twin.engines.parameters import ParameterValues, gravity_addresses
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
 from hanzo_twin.engines.restore import check_parameters
+from hanzo_twin.engines.sensing import joint_reading, make_sensors, observe_sensor, render
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.engines.vectors import checked_array, checked_quaternion
 from hanzo_twin.errors import (
     CommandError,
     NotFoundError,
     SimulationError,
-    UnsupportedError,
     nearest,
 )
-from hanzo_twin.scene.model import Scene
-from hanzo_twin.spatial import FloatArray
+from hanzo_twin.scene.model import Camera, Scene
+from hanzo_twin.sensors.camera import RenderParams
+from hanzo_twin.sensors.plan import Plan
+from hanzo_twin.sensors.port import Contacts, Motion
+from hanzo_twin.sensors.suite import Held
+from hanzo_twin.spatial import FloatArray, IntArray
+
+# What a closed simulation lets go of.
+_HELD = ("sensors", "_parameters", "_model", "_data", "_qpos", "_qvel", "_ctrl", "_applied", "_warnings", "_scratch")
 
 
 class MujocoSimulation:
@@ -37,8 +47,13 @@ class MujocoSimulation:
 
     engine = ENGINE
 
-    def __init__(self, scene: Scene, config: EngineConfig, model: Any, layout: Layout) -> None:
-        """A world over ``model``, which is shared and never written; it starts at MuJoCo's zero, see `start`."""
+    def __init__(
+        self, scene: Scene, config: EngineConfig, model: Any, layout: Layout, plan: Plan | None = None
+    ) -> None:
+        """A world over ``model``, which is shared and never written; it starts at MuJoCo's zero, see `start`.
+
+        ``plan`` is that of the sensors of another simulation of the scene.
+        """
         self.scene = scene
         self.config = config
         self.layout = layout
@@ -50,7 +65,9 @@ class MujocoSimulation:
         self._substeps = config.substeps
         self._closed = False
         self._attach(mujoco.MjData(model))
+        self._scratch: Any = None
         self._read_model()
+        self.sensors = make_sensors(scene, self, config, ENGINE, plan)
 
     def _attach(self, data: Any) -> None:
         """Hold ``data`` and views of its arrays: taking a view anew costs more than using it."""
@@ -68,6 +85,7 @@ class MujocoSimulation:
         self._damping = -self._model.actuator_biasprm[:, 2]
         self._limits = self._model.actuator_forcerange[:, 1].copy()
         self._kinematics_stale = True
+        self._effective: Scene | None = None
         self._write_command()
         self._read_efforts()
 
@@ -103,7 +121,13 @@ class MujocoSimulation:
 
     def step(self, n: int = 1) -> None:
         self._check_open()
-        mj_step(self._model, self._data, n * self._substeps)
+        if self.sensors.idle:
+            self._advance(n * self._substeps)
+        else:
+            self.sensors.advance(n, self._advance)
+
+    def _advance(self, engine_steps: int) -> None:
+        mj_step(self._model, self._data, engine_steps)
         self._kinematics_stale = True
         velocity = self._qvel
         if self._warnings.tobytes() != self._no_warnings or not velocity.dot(velocity) < DIVERGED:
@@ -169,14 +193,11 @@ class MujocoSimulation:
         row = self.layout.body_rows.get(path)
         if row is not None:
             return Observation(path=path, time=self._data.time, data=self._observe_body(row))
-        sensor = self.scene.sensors.get(path)
-        if sensor is not None:
-            raise UnsupportedError(
-                f"Engine '{ENGINE}' does not simulate the {sensor.kind} sensor '{path}'.",
-                hint="It observes articulations and bodies.",
-            )
-        observable = [*self.layout.columns, *self.layout.body_rows]
-        raise NotFoundError(f"There is nothing to observe at '{path}'.", hint=nearest(path, observable))
+        return observe_sensor(self.sensors, path, {**self.layout.columns, **self.layout.body_rows})
+
+    def render(self, camera: str | Camera, params: RenderParams) -> Observation:
+        self._check_open()
+        return render(self.sensors, camera, params)
 
     def _observe_body(self, row: int) -> MappingProxyType[str, FloatArray]:
         self._refresh_kinematics()
@@ -195,13 +216,57 @@ class MujocoSimulation:
     def _refresh_kinematics(self) -> None:
         """Bring what MuJoCo derives from positions and velocities up to date; a step leaves it one step behind."""
         if self._kinematics_stale:
-            mujoco.mj_kinematics(self._model, self._data)
-            mujoco.mj_comPos(self._model, self._data)
-            mujoco.mj_comVel(self._model, self._data)
+            _place_bodies(self._model, self._data)
             self._kinematics_stale = False
+
+    # --- what sensors ask for
+
+    def body_motion(self, rows: IntArray | None = None) -> Motion:
+        """As `MotionSource` says."""
+        self._refresh_kinematics()
+        bodies = self.layout.bodies if rows is None else self.layout.bodies[rows]
+        poses, velocities = body_states(self._model, self._data, bodies)
+        return Motion(poses=poses, velocities=velocities)
+
+    def remember_motion(self, rows: IntArray) -> Callable[[], Motion]:
+        """As `MotionSource` says: positions and velocities are kept, bodies are placed when they are asked for."""
+        data = self._data
+        kept = (self._qpos.copy(), self._qvel.copy(), data.mocap_pos.copy(), data.mocap_quat.copy())
+        return lambda: self._motion_at(kept, rows)
+
+    def _motion_at(self, kept: tuple[FloatArray, ...], rows: IntArray) -> Motion:
+        if self._scratch is None:
+            self._scratch = mujoco.MjData(self._model)
+        data = self._scratch
+        data.qpos[:], data.qvel[:], data.mocap_pos[:], data.mocap_quat[:] = kept
+        _place_bodies(self._model, data)
+        poses, velocities = body_states(self._model, data, self.layout.bodies[rows])
+        return Motion(poses=poses, velocities=velocities)
+
+    def contacts(self) -> Contacts:
+        """As `FeelsContacts` says."""
+        return read_contacts(self._model, self._data)
+
+    def joint_reading(self, joint: str) -> tuple[float, float, float]:
+        """As `MotionSource` says."""
+        return joint_reading(self.scene, self.get_observation, joint)
+
+    def effective_scene(self) -> Scene:
+        """As `MotionSource` says."""
+        if self._effective is None:
+            self._effective = effective_scene(self.scene, self.parameters)
+        return self._effective
+
+    def applied_wrenches(self) -> FloatArray:
+        """As `MotionSource` says."""
+        wrenches: FloatArray = self._data.xfrc_applied[self.layout.bodies]
+        return wrenches
+
+    # --- state
 
     def get_state(self) -> SimState:
         self._check_open()
+        held = self.sensors.pack()
         self._refresh_kinematics()
         poses, velocities = body_states(self._model, self._data, self.layout.bodies)
         return SimState(
@@ -219,11 +284,12 @@ class MujocoSimulation:
             applied_wrenches=self._data.xfrc_applied[self.layout.bodies],
             parameters=self.parameters.changed(),
             native=native_state.pack(self.config, self._model, self._data),
+            sensors=held,
         )
 
     def set_state(self, state: SimState) -> None:
         self._check_open()
-        native, values = self.check_state(state)
+        native, values, held = self.check_state(state)
         self._parameters.replace(values, self._data)
         count = self.layout.joint_count
         self.targets[:count] = state.command_positions
@@ -237,11 +303,12 @@ class MujocoSimulation:
         self._applied[self.layout.velocities] = state.command_efforts
         self._data.xfrc_applied[self.layout.bodies] = state.applied_wrenches
         self._read_model()
+        self.sensors.restore(held)
 
-    def check_state(self, state: SimState) -> tuple[FloatArray | None, ParameterValues]:
-        """MuJoCo's numbers and the parameters in ``state``; raises StateError where `set_state` would."""
+    def check_state(self, state: SimState) -> tuple[FloatArray | None, ParameterValues, Held]:
+        """MuJoCo's numbers, the parameters and the sensors in ``state``; raises StateError where `set_state` would."""
         native = native_state.check(state, self.scene, self.config, self._model, self.layout)
-        return native, check_parameters(state, self.parameters)
+        return native, check_parameters(state, self.parameters), self.sensors.unpack(state.sensors)
 
     def start(self) -> None:
         """Put the world where the scene says that it starts."""
@@ -263,6 +330,7 @@ class MujocoSimulation:
 
     def set_parameter(self, address: str, value: float) -> None:
         self._check_open()
+        self.sensors.settle()
         self._parameters.set(address, value, self._data)
         self._read_model()
 
@@ -277,6 +345,7 @@ class MujocoSimulation:
         shape = (columns.stop - columns.start,)
         new_positions = checked_array("positions", positions, shape)
         new_velocities = checked_array("velocities", velocities, shape)
+        self.sensors.settle()
         for whole, index, part in (
             (self._qpos, self.layout.positions, new_positions),
             (self._qvel, self.layout.velocities, new_velocities),
@@ -303,14 +372,16 @@ class MujocoSimulation:
                 checked_array("angular_velocity", angular_velocity, (3,)),
             ]
         )
+        self.sensors.settle()
         set_body(self._data, self.layout, body, pose, velocity)
         self._kinematics_stale = True
 
     def fork(self) -> MujocoSimulation:
         self._check_open()
         model, parameters = self.share_model()
-        twin = MujocoSimulation(self.scene, self.config, model, self.layout)
+        twin = MujocoSimulation(self.scene, self.config, model, self.layout, self.sensors.plan)
         twin.load_world(model, parameters, self.numbers(), (self.targets, self.target_velocities))
+        twin.sensors.load(self.sensors)
         return twin
 
     def numbers(self) -> tuple[FloatArray, FloatArray]:
@@ -331,7 +402,10 @@ class MujocoSimulation:
         numbers: tuple[FloatArray, FloatArray],
         targets: tuple[FloatArray, FloatArray],
     ) -> None:
-        """Become the world of another simulation's `numbers`, and drive targets, over its shared ``model``."""
+        """Become the world of another simulation's `numbers`, and drive targets, over its shared ``model``.
+
+        Sensors are not part of it.
+        """
         self._parameters = ModelParameters(self.scene, self.layout, model, parameters.copy())
         for part, values in zip((PHYSICS, INPUTS), numbers, strict=True):
             mujoco.mj_setState(model, self._data, values, part)
@@ -340,5 +414,12 @@ class MujocoSimulation:
 
     def close(self) -> None:
         self._closed = True
-        for name in ("_parameters", "_model", "_data", "_qpos", "_qvel", "_ctrl", "_applied", "_warnings"):
+        for name in _HELD:
             self.__dict__.pop(name, None)
+
+
+def _place_bodies(model: Any, data: Any) -> None:
+    """Bring what MuJoCo derives from positions and velocities up to date."""
+    mujoco.mj_kinematics(model, data)
+    mujoco.mj_comPos(model, data)
+    mujoco.mj_comVel(model, data)

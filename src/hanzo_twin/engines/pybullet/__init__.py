@@ -10,6 +10,7 @@ from hanzo_twin.engines.pybullet.native_state import ENGINE, VERSION
 from hanzo_twin.engines.pybullet.simulation import SUPPORTED, PybulletSimulation
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Scene
+from hanzo_twin.sensors.port import ALL_KINDS
 
 __all__ = ["PybulletEngine"]
 
@@ -30,6 +31,7 @@ class PybulletEngine:
             joint_kinds=("fixed", "revolute", "prismatic"),
             geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
             parameters=SUPPORTED,
+            sensors=ALL_KINDS,
             licence="Zlib",
             friction_rule="geometric mean",
             features=(

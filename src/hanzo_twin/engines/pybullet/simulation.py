@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import MappingProxyType
 
 import numpy as np
@@ -13,18 +14,23 @@ from hanzo_twin.engines.effective import effective_scene
 from hanzo_twin.engines.parameters import ParameterValues, gravity_addresses
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
 from hanzo_twin.engines.pybullet import native_state
+from hanzo_twin.engines.pybullet.contacts import read_contacts
 from hanzo_twin.engines.pybullet.native_state import ENGINE, VERSION
 from hanzo_twin.engines.pybullet.placement import body_state, place_root
 from hanzo_twin.engines.pybullet.tree import Tree
 from hanzo_twin.engines.pybullet.world import World, build_world, write_frictions
 from hanzo_twin.engines.readings import JointReadings
 from hanzo_twin.engines.restore import check_neutral, check_parameters
+from hanzo_twin.engines.sensing import joint_reading, make_sensors, observe_sensor, render
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.engines.vectors import checked_array, checked_quaternion
-from hanzo_twin.errors import CommandError, NotFoundError, SimulationError, StateError, UnsupportedError, nearest
+from hanzo_twin.errors import CommandError, NotFoundError, SimulationError, StateError, nearest
 from hanzo_twin.scene.addresses import Address
-from hanzo_twin.scene.model import Scene
-from hanzo_twin.spatial import FloatArray
+from hanzo_twin.scene.model import Camera, Scene
+from hanzo_twin.sensors.camera import RenderParams
+from hanzo_twin.sensors.port import Contacts, Motion
+from hanzo_twin.sensors.suite import Held
+from hanzo_twin.spatial import FloatArray, IntArray
 
 SUPPORTED = (
     "mass",
@@ -76,6 +82,7 @@ class PybulletSimulation:
         self._time = 0.0
         self._closed = False
         self._build()
+        self.sensors = make_sensors(scene, self, config, ENGINE)
 
     # --- building
 
@@ -177,8 +184,14 @@ class PybulletSimulation:
 
     def step(self, n: int = 1) -> None:
         self._check_open()
+        if self.sensors.idle:
+            self._advance(n * self.config.substeps)
+        else:
+            self.sensors.advance(n, self._advance)
+
+    def _advance(self, engine_steps: int) -> None:
         client, trees = self._client, self._trees
-        for _ in range(n * self.config.substeps):
+        for _ in range(engine_steps):
             for tree, pushes in zip(trees, self._tree_pushes, strict=True):
                 tree.apply(self._targets, self._target_velocities, self._efforts, pushes)
             if self._pushes:
@@ -276,15 +289,7 @@ class PybulletSimulation:
                 "angular_velocity": velocity[3:],
             }
             return Observation(path=path, time=self._time, data=MappingProxyType(data))
-        sensor = self.scene.sensors.get(path)
-        if sensor is not None:
-            raise UnsupportedError(
-                f"Engine '{ENGINE}' does not simulate the {sensor.kind} sensor '{path}'.",
-                hint="It observes articulations and bodies.",
-            )
-        raise NotFoundError(
-            f"There is nothing to observe at '{path}'.", hint=nearest(path, [*self._columns, *self._rows])
-        )
+        return observe_sensor(self.sensors, path, {**self._columns, **self._rows})
 
     def _read_joints(self, path: str, columns: slice) -> JointReadings:
         tree = self._by_articulation.get(path)
@@ -327,10 +332,48 @@ class PybulletSimulation:
             )
         return efforts
 
+    def render(self, camera: str | Camera, params: RenderParams) -> Observation:
+        self._check_open()
+        return render(self.sensors, camera, params)
+
+    # --- what sensors ask for
+
+    def body_motion(self, rows: IntArray | None = None) -> Motion:
+        """As `MotionSource` says."""
+        paths = list(self._rows)
+        wanted = paths if rows is None else [paths[row] for row in rows]
+        states = [body_state(self._world, path) for path in wanted]
+        return Motion(
+            poses=np.array([pose for pose, _ in states]).reshape(-1, 7),
+            velocities=np.array([velocity for _, velocity in states]).reshape(-1, 6),
+        )
+
+    def remember_motion(self, rows: IntArray) -> Callable[[], Motion]:
+        """As `MotionSource` says."""
+        motion = self.body_motion(rows)
+        return lambda: motion
+
+    def contacts(self) -> Contacts:
+        """As `FeelsContacts` says."""
+        return read_contacts(self._world)
+
+    def joint_reading(self, joint: str) -> tuple[float, float, float]:
+        """As `MotionSource` says."""
+        return joint_reading(self.scene, self.get_observation, joint)
+
+    def effective_scene(self) -> Scene:
+        """As `MotionSource` says."""
+        return self._effective
+
+    def applied_wrenches(self) -> FloatArray:
+        """As `MotionSource` says."""
+        return self._wrenches
+
     # --- state
 
     def get_state(self) -> SimState:
         self._check_open()
+        held = self.sensors.pack()
         count = self._joint_count
         positions, velocities = self._joint_state()
         bodies = [body_state(self._world, path) for path in self._rows]
@@ -349,11 +392,12 @@ class PybulletSimulation:
             applied_wrenches=self._wrenches,
             parameters=self.parameters.changed(),
             native=native_state.pack(self.config, native_state.read_world(self._client)),
+            sensors=held,
         )
 
     def set_state(self, state: SimState) -> None:
         self._check_open()
-        content, values = self._check_state(state)
+        content, values, held = self._check_state(state)
         count = self._joint_count
         self._time = state.time
         self._targets = _replaced(self._targets, slice(count), state.command_positions)
@@ -372,9 +416,10 @@ class PybulletSimulation:
                     velocity = np.zeros(6)
                 place_root(self._world, path, state.body_poses[row], velocity)
             self._reset_joints(state.joint_positions, state.joint_velocities)
+        self.sensors.restore(held)
 
-    def _check_state(self, state: SimState) -> tuple[bytes | None, ParameterValues]:
-        """Bullet's file, None where another engine made the state, and the parameters in it."""
+    def _check_state(self, state: SimState) -> tuple[bytes | None, ParameterValues, Held]:
+        """Bullet's file, None where another engine made the state, the parameters and the sensors in it."""
         check_neutral(state, self.scene, self._joint_count)
         content = None
         if state.engine == ENGINE:
@@ -384,7 +429,7 @@ class PybulletSimulation:
                 f"A state of engine '{state.engine}' does not say where joint '{self._joints[self._joint_count]}' is.",
                 hint="Between engines only joints of articulations and free bodies are carried over.",
             )
-        return content, check_parameters(state, self.parameters)
+        return content, check_parameters(state, self.parameters), self.sensors.unpack(state.sensors)
 
     def _renew(self, content: bytes | None) -> None:
         """Replace the world by a new one with the parameters in force, in the state of Bullet's file ``content``."""
@@ -407,6 +452,8 @@ class PybulletSimulation:
         native_state.write_world(twin._client, content)
         for tree in twin._trees:
             tree.read()
+        twin.sensors = make_sensors(self.scene, twin, self.config, ENGINE, self.sensors.plan)
+        twin.sensors.load(self.sensors)
         return twin
 
     # --- changing
@@ -421,6 +468,7 @@ class PybulletSimulation:
         self.parameters.check(resolved, value)
         if value == self.parameters.get(resolved):
             return
+        self.sensors.settle()
         self.parameters.set(resolved, value)
         if resolved.attribute in _STRUCTURAL:
             self._restructure(resolved)
@@ -449,6 +497,7 @@ class PybulletSimulation:
         shape = (columns.stop - columns.start,)
         new_positions = checked_array("positions", positions, shape)
         new_velocities = checked_array("velocities", velocities, shape)
+        self.sensors.settle()
         all_positions, all_velocities = self._joint_state()
         all_positions[columns], all_velocities[columns] = new_positions, new_velocities
         self._reset_joints(all_positions, all_velocities)
@@ -476,6 +525,7 @@ class PybulletSimulation:
             raise CommandError(
                 f"Engine '{ENGINE}' cannot give the kinematic body '{body}' a velocity.", hint="Allowed: zeros."
             )
+        self.sensors.settle()
         place_root(self._world, body, pose, velocity)
 
     def close(self) -> None:

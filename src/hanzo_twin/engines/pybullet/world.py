@@ -63,6 +63,7 @@ class World:
         roots: paths of the bodies that no joint holds.
         trees: multibodies with joints.
         materials: by material path, links of the shapes made of it; "" is the default.
+        shapes: paths of the shapes by Bullet's body and link.
     """
 
     client: int
@@ -71,6 +72,7 @@ class World:
     roots: tuple[str, ...]
     trees: tuple[TreePlan, ...]
     materials: Mapping[str, tuple[Place, ...]]
+    shapes: Mapping[tuple[int, int], str]
 
 
 @dataclass(kw_only=True)
@@ -146,6 +148,7 @@ class _Builder:
             roots=tuple(self._roots),
             trees=tuple(self._trees),
             materials={path: tuple(places) for path, places in self._materials.items()},
+            shapes={(one.uid, one.link): path for path, places in self._shapes.items() for one in places},
         )
 
     def _groups(self) -> Iterable[list[str]]:

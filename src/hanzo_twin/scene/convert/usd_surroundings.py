@@ -48,6 +48,8 @@ def write_camera(prims: Prims, camera: Camera) -> None:
     usd.CreateVerticalApertureAttr(_APERTURE)
     usd.CreateFocalLengthAttr(_APERTURE / (2 * math.tan(camera.vertical_fov / 2)))
     usd.CreateClippingRangeAttr(Gf.Vec2f(*camera.clipping_range))
+    for name, value in camera.attributes:
+        custom(usd.GetPrim(), name, value)
 
 
 def write_light(prims: Prims, light: Light) -> None:

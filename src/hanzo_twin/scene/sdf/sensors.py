@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pxr import Gf, Sdf, Usd, UsdGeom
 
 from hanzo_twin.scene.findings import Findings
 from hanzo_twin.scene.sdf.author import Author, author, place
 from hanzo_twin.scene.sdf.numbers import from_euler, number
+from hanzo_twin.scene.sensors import MAX_RANGE
 from hanzo_twin.scene.xml_document import Element
 from hanzo_twin.spatial import Pose
 
@@ -28,6 +29,14 @@ KINDS = {
     "imu": "imu",
     "contact": "contact",
     "force_torque": "force_torque",
+}
+_PICTURES = {
+    "depth": "depth",
+    "depth_camera": "depth",
+    "rgbd": "rgb depth",
+    "rgbd_camera": "rgb depth",
+    "segmentation": "semantic instance",
+    "segmentation_camera": "semantic instance",
 }
 _APERTURE = 20.955
 _LOOK = Pose.of((0, 0, 0), from_euler(math.pi / 2, 0.0, -math.pi / 2))
@@ -60,7 +69,7 @@ class SensorWriter:
         place(prim, pose @ _LOOK if kind == "camera" else pose)
         author(prim, "hanzo:sensor", Sdf.ValueTypeNames.Token, kind)
         if rate := number(sensor, "update_rate", 0.0):
-            author(prim, "hanzo:rate", Sdf.ValueTypeNames.Double, rate)
+            author(prim, "hanzo:sensor:rate_hz", Sdf.ValueTypeNames.Double, rate)
         for name, value in _ATTRIBUTES[kind](sensor):
             types = Sdf.ValueTypeNames
             of = types.Bool if isinstance(value, bool) else types.String if isinstance(value, str) else types.Double
@@ -86,44 +95,57 @@ _IMAGE = (("width", 320.0), ("height", 240.0))
 
 def _camera(sensor: Element) -> Iterator[tuple[str, Value]]:
     for name, default in _IMAGE:
-        yield name, number(sensor, f"camera/image/{name}", default)
-    yield from _noise(sensor, "camera/noise", "noise")
+        yield f"camera:{name}", number(sensor, f"camera/image/{name}", default)
+    kinds = _PICTURES.get(sensor.attributes.get("type", ""))
+    if kinds is not None:
+        yield "camera:kinds", kinds
+    # SDF's noise of a picture is of full brightness 1.
+    yield from _noise(sensor, ("camera/noise",), "rgb", scale=255.0)
 
 
 def _lidar(sensor: Element) -> Iterator[tuple[str, Value]]:
     above = "lidar" if sensor.first("lidar") is not None else "ray"
-    for scan, samples in (("horizontal", 640.0), ("vertical", 1.0)):
-        path = f"{above}/scan/{scan}"
-        yield f"{scan}:samples", number(sensor, f"{path}/samples", samples)
-        yield f"{scan}:minAngle", number(sensor, f"{path}/min_angle", 0.0)
-        yield f"{scan}:maxAngle", number(sensor, f"{path}/max_angle", 0.0)
-    yield "minRange", number(sensor, f"{above}/range/min", 0.0)
-    yield "maxRange", number(sensor, f"{above}/range/max", math.inf, infinite=True)
-    yield from _noise(sensor, f"{above}/noise", "noise")
+    yield "lidar:horizontal_samples", number(sensor, f"{above}/scan/horizontal/samples", 640.0)
+    yield "lidar:channels", number(sensor, f"{above}/scan/vertical/samples", 1.0)
+    for scan in ("horizontal", "vertical"):
+        for end, name in (("lower", "min_angle"), ("upper", "max_angle")):
+            yield f"lidar:{scan}_{end}_deg", math.degrees(number(sensor, f"{above}/scan/{scan}/{name}", 0.0))
+    yield "lidar:min_range", number(sensor, f"{above}/range/min", 0.0)
+    farthest = number(sensor, f"{above}/range/max", math.inf, infinite=True)
+    yield "lidar:max_range", min(farthest, MAX_RANGE)
+    yield from _noise(sensor, (f"{above}/noise",), "ranges")
+    resolution = number(sensor, f"{above}/range/resolution", 0.0)
+    if resolution:
+        yield "noise:ranges:resolution", resolution
 
 
 def _imu(sensor: Element) -> Iterator[tuple[str, Value]]:
-    for group, name in (("angular_velocity", "gyroscope"), ("linear_acceleration", "accelerometer")):
-        for letter in "xyz":
-            yield from _noise(sensor, f"imu/{group}/{letter}/noise", f"{name}:{letter}:noise")
+    for name in ("angular_velocity", "linear_acceleration"):
+        yield from _noise(sensor, [f"imu/{name}/{letter}/noise" for letter in "xyz"], name)
 
 
 def _force_torque(sensor: Element) -> Iterator[tuple[str, Value]]:
-    for group in ("force", "torque"):
-        for letter in "xyz":
-            yield from _noise(sensor, f"force_torque/{group}/{letter}/noise", f"{group}:{letter}:noise")
+    for name in ("force", "torque"):
+        yield from _noise(sensor, [f"force_torque/{name}/{letter}/noise" for letter in "xyz"], name)
 
 
 def _contact(sensor: Element) -> Iterator[tuple[str, Value]]:
     yield from ()
 
 
-def _noise(sensor: Element, path: str, name: str) -> Iterator[tuple[str, Value]]:
-    if sensor.at(path) is not None:
-        for part in ("mean", "stddev", "bias_mean", "bias_stddev"):
-            value = number(sensor, f"{path}/{part}", 0.0)
-            if value:
-                yield f"{name}:{part}", value
+def _noise(sensor: Element, paths: Sequence[str], name: str, *, scale: float = 1.0) -> Iterator[tuple[str, Value]]:
+    """Of a field of the reading; where SDF has one of each axis, their mean."""
+    present = [path for path in paths if sensor.at(path) is not None]
+    if not present:
+        return
+
+    def mean(part: str) -> float:
+        return scale * sum(number(sensor, f"{path}/{part}", 0.0) for path in present) / len(present)
+
+    values = {"stddev": mean("stddev"), "bias": mean("mean") + mean("bias_mean"), "bias_stddev": mean("bias_stddev")}
+    for part, value in values.items():
+        if value:
+            yield f"noise:{name}:{part}", value
 
 
 _ATTRIBUTES = {

@@ -105,6 +105,7 @@ class ShapeReader:
             pose=make_pose(local.position, local.orientation),
             material=material,
             collides=collides,
+            visible=is_visible_gprim(prim),
             collision_groups=groups,
             color=_color(prim),
             semantic_label=_semantic_label(prim),

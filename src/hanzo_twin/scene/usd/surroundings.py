@@ -8,15 +8,24 @@ from collections.abc import Collection
 from typing import Any, get_args
 
 import numpy as np
-from pxr import Gf, Usd, UsdLux, UsdPhysics
+from pxr import Gf, Usd, UsdGeom, UsdLux, UsdPhysics
 
 from hanzo_twin.scene.findings import Findings, Refusal
-from hanzo_twin.scene.model import COMBINE_RULES, Camera, CombineRule, Light, Material, Sensor, SensorKind
+from hanzo_twin.scene.model import (
+    COMBINE_RULES,
+    AttributeValues,
+    Camera,
+    CombineRule,
+    Light,
+    Material,
+    Sensor,
+    SensorKind,
+)
 from hanzo_twin.scene.usd.values import Placements, Units, Vector, decimal, number, triple, typed, vector
 from hanzo_twin.spatial import Pose
 
 SENSOR_ATTRIBUTE = "hanzo:sensor"
-"""Custom token on a prim that makes it a sensor; its value is the kind."""
+"""Custom token on a prim that makes it a sensor; its value is the kind. A Camera prim is one of kind ``camera``."""
 
 _SENSOR_TYPES: dict[str, SensorKind] = {
     "IsaacImuSensor": "imu",
@@ -63,6 +72,7 @@ class SurroundingsReader:
             pose_body_camera=pose,
             vertical_fov=2 * math.atan(decimal(aperture) / (2 * decimal(focal))),
             clipping_range=(decimal(near) * self._units.length, decimal(far) * self._units.length),
+            attributes=tuple(item for item in _settings(prim) if item[0].startswith("hanzo:")),
         )
 
     def light(self, prim: Usd.Prim) -> Light | None:
@@ -97,27 +107,20 @@ class SurroundingsReader:
         named = prim.GetAttribute(SENSOR_ATTRIBUTE)
         if named and named.HasAuthoredValue():
             kind = str(named.Get())
+            if prim.IsA(UsdGeom.Camera) and kind == "camera":
+                return None
+            if kind == "camera":
+                raise Refusal("bad-sensor", "It is to be a camera, but is no Camera prim.", "Define it as a Camera.")
             if kind not in get_args(SensorKind):
                 raise Refusal(
                     "bad-sensor",
                     f"{SENSOR_ATTRIBUTE} is '{kind}'.",
-                    f"Allowed: {', '.join(get_args(SensorKind))}.",
+                    f"Allowed: {', '.join(get_args(SensorKind))}; on a Camera prim: camera.",
                 )
         if kind is None:
             return None
         body, pose = self._mounted(prim)
-        values = {attribute.GetName(): attribute.Get() for attribute in prim.GetAuthoredAttributes()}
-        return Sensor(
-            path=str(prim.GetPath()),
-            kind=kind,
-            body=body,
-            pose_body_sensor=pose,
-            attributes=tuple(
-                (name, number(prim, name) or 0.0 if type(value) is float else value)
-                for name, value in sorted(values.items())
-                if isinstance(value, (bool, int, float, str)) and not name.startswith(("xformOp", SENSOR_ATTRIBUTE))
-            ),
-        )
+        return Sensor(path=str(prim.GetPath()), kind=kind, body=body, pose_body_sensor=pose, attributes=_settings(prim))
 
     def attributes(self, prim: Usd.Prim) -> dict[str, float]:
         """Custom scalar attributes by address."""
@@ -142,6 +145,19 @@ class SurroundingsReader:
                 return str(carrier.GetPath()), self._placements.of(carrier).pose.inverse() @ own
             carrier = carrier.GetParent()
         return "", self._units.world(own)
+
+
+def _settings(prim: Usd.Prim) -> AttributeValues:
+    """What the prim of a sensor or camera authors: plain values, and where ``hanzo:joint`` points to."""
+    values = {attribute.GetName(): attribute.Get() for attribute in prim.GetAuthoredAttributes()}
+    joint = prim.GetRelationship("hanzo:joint")
+    if joint and joint.GetForwardedTargets():
+        values["hanzo:joint"] = str(joint.GetForwardedTargets()[0])
+    return tuple(
+        (name, number(prim, name) or 0.0 if type(value) is float else value)
+        for name, value in sorted(values.items())
+        if isinstance(value, (bool, int, float, str)) and not name.startswith("xformOp") and name != SENSOR_ATTRIBUTE
+    )
 
 
 def materials(stage: Usd.Stage, parsed: dict[Any, Any], units: Units, findings: Findings) -> dict[str, Material]:
