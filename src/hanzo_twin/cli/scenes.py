@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hanzo_twin.cli import scene_files
 from hanzo_twin.cli.arguments import XacroArguments, connect, xacro_arguments
 from hanzo_twin.cli.output import Json, console, emit, note, say, table
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from hanzo_twin.service.views import SceneView
 
 app = typer.Typer(no_args_is_help=True, help="Scenes: library, check, convert, upload, validate, download.")
+
+scene_files.register(app)
 
 Name = Annotated[str, typer.Option("--name", help="Name of the scene.", show_default=False)]
 Engine = Annotated[str | None, typer.Option(help="Engine that shall run it.", show_default=False)]

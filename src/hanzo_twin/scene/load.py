@@ -32,7 +32,8 @@ FORMATS = {
 """Module for each suffix; its ``prepare(path, folder, options, findings)`` gives the USD file to open."""
 
 
-_one_at_a_time = Lock()
+ONE_AT_A_TIME = Lock()
+"""USD shares layers between the stages of a process; one load at a time keeps reloading them safe."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +132,7 @@ def inspect_scene(
     name = os.fspath(source)
     findings = Findings()
     scene: Scene | None = None
-    # USD shares layers between the stages of a process; one load at a time keeps reloading them safe.
-    with _one_at_a_time, TemporaryDirectory(prefix="hanzo-twin-scene-") as folder, findings.refusals(name):
+    with ONE_AT_A_TIME, TemporaryDirectory(prefix="hanzo-twin-scene-") as folder, findings.refusals(name):
         own = library.locate(name)
         options = LoadOptions(floating_base=floating_base, xacro_arguments=tuple(sorted(xacro_arguments.items())))
         files = Files(own, Path(folder), options, findings)

@@ -275,3 +275,39 @@ def test_scene_check_lets_a_robot_float_and_hold(tmp_path: Path) -> None:
     assert {"base-floating", "drive-added"} <= {each["code"] for each in found["diagnoses"]}
     welded = json.loads(hanzo_twin("scene", "check", str(robot), "--fixed-base", "--json").stdout)
     assert welded["articulations"][0]["fixed_base"]
+
+
+def test_scenes_are_composed_compared_and_asked_of_every_engine(tmp_path: Path) -> None:
+    cell = str(tmp_path / "cell.usda")
+    done = hanzo_twin("scene", "compose", "library:room", "--add", "library:arm@/room/arm@0,0,1", "-o", cell, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["file"] == cell
+    equal = hanzo_twin("scene", "diff", cell, cell)
+    assert (equal.returncode, equal.stdout) == (0, "The scenes are equal.\n")
+    other = hanzo_twin("scene", "diff", "library:room", cell, "--json")
+    assert other.returncode == 1
+    added = {change["path"] for change in json.loads(other.stdout)["changes"] if change["kind"] == "added"}
+    assert "/room/arm/link_1" in added
+    asked = hanzo_twin("scene", "check", cell, "--engine", "mujoco,kinematic", "--addresses", "--json")
+    found = json.loads(asked.stdout)
+    assert {each["engine"]: each["verdict"] for each in found["engines"]} == {"mujoco": "takes", "kinematic": "takes"}
+    assert {"address": "/room/arm/joint_1.position", "kind": "state", "unit": "rad"} in found["addresses"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("compose", "library:room", "--add", "library:arm", "-o", "x.usda"),
+            "'library:arm' does not name a file and a",
+        ),
+        (("compose", "library:room", "--set", "visible", "-o", "x.usda"), "'visible' sets nothing."),
+        (("check", "x.xacro", "--xacro-arg", "a=b"), "'a=b' does not set an argument of a xacro file."),
+        (("diff", "library:room", "gone.usda"), "There is no file 'gone.usda'."),
+    ],
+)
+def test_scene_commands_that_are_mistyped(arguments: tuple[str, ...], message: str) -> None:
+    done = hanzo_twin("scene", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr

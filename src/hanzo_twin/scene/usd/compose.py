@@ -21,8 +21,12 @@ _PLACEMENT = "placement"
 _STAGE_FIELDS = ("upAxis", "metersPerUnit", "kilogramsPerUnit", "defaultPrim")
 
 
-def compose(base: Path, parts: Sequence[Reference], files: Files, findings: Findings) -> Usd.Stage:
+def compose(
+    base: Path, parts: Sequence[Reference], files: Files, findings: Findings, *, own_layer: bool = False
+) -> Usd.Stage:
     """The stage of ``base`` with each of ``parts`` referenced at its prim path.
+
+    With ``own_layer`` the root layer is always one in memory over ``base``, so that it can take further opinions.
 
     Files are read afresh, so that an edit of a part shows in every scene that refers to it.
 
@@ -31,7 +35,7 @@ def compose(base: Path, parts: Sequence[Reference], files: Files, findings: Find
     """
     stage = open_stage(base, findings)
     _reload(stage)
-    if parts:
+    if parts or own_layer:
         stage = _over(stage, base)
         for part in parts:
             with findings.refusals(part.path), trapped(findings, part.path):

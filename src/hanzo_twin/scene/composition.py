@@ -1,0 +1,154 @@
+"""Writing a composed scene as a USD stage of its own: references, overrides and variants over a base scene."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hanzo_twin.errors import InvalidInputError, SceneError, StoreUnavailableError
+from hanzo_twin.scene import library
+from hanzo_twin.scene.convert import convert
+from hanzo_twin.scene.diagnostics import Diagnosis
+from hanzo_twin.scene.findings import Findings
+from hanzo_twin.scene.load import ONE_AT_A_TIME, Files, LoadOptions, Reference, inspect_scene
+
+USD = (".usda", ".usd", ".usdc", ".usdz")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composed:
+    """What `write_composition` wrote.
+
+    Args:
+        file: the stage.
+        converted: files that were converted, because USD cannot refer to their format; edits of the originals do not
+            show in the stage. By original, the USD file that stands for it.
+        diagnoses: of loading the stage.
+    """
+
+    file: str
+    converted: Mapping[str, str]
+    diagnoses: tuple[Diagnosis, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "file": self.file,
+            "converted": dict(self.converted),
+            "diagnoses": [diagnosis.to_dict() for diagnosis in self.diagnoses],
+        }
+
+
+def write_composition(
+    base: str | os.PathLike[str],
+    parts: Sequence[Reference],
+    target: str | os.PathLike[str],
+    *,
+    overrides: Mapping[str, str] | None = None,
+    variants: Mapping[str, str] | None = None,
+) -> Composed:
+    """Write a stage over ``base`` that refers to ``parts``, so that edits of these files show in it.
+
+    Example::
+
+        write_composition("room.usda", [Reference(ref="library:arm", path="/World/arm")], "cell.usda",
+                          overrides={"/World/arm/joint_1.drive:angular:physics:stiffness": "20"})
+
+    Args:
+        overrides: values of USD attributes (``/World/arm.visibility``) as USD files write them, in USD's units.
+        variants: choices by ``/prim/path:variant_set``.
+
+    Raises:
+        SceneError: a file cannot be read, or the result cannot be loaded; then nothing is written.
+        InvalidInputError: the target is no USD file, an attribute or a variant does not exist, a value does not fit.
+        StoreUnavailableError: the target cannot be written.
+    """
+    path = Path(target)
+    _check_target(path)
+    findings = Findings()
+    converted: dict[str, str] = {}
+    draft = path.with_name(f".{path.stem}.draft{path.suffix}")
+    try:
+        folder = path.with_name(f"{path.stem}_parts")
+        usd_base = _as_usd(os.fspath(base), Path(), folder, converted)
+        start = Path(os.fspath(base)).parent
+        usd_parts = [replace(part, ref=_part(part.ref, start, folder, converted)) for part in parts]
+        _write(usd_base, usd_parts, draft, findings, overrides or {}, variants or {})
+        _refuse(path, findings.all)
+        diagnoses = tuple(
+            replace(each, path=each.path.replace(str(draft), str(path))) for each in inspect_scene(draft)[1]
+        )
+        _refuse(path, diagnoses)
+        draft.replace(path)
+    except OSError as failure:
+        raise StoreUnavailableError(
+            f"'{path}' cannot be written: {failure.strerror or failure}.", hint="Name a folder that can be written."
+        ) from failure
+    finally:
+        draft.unlink(missing_ok=True)
+    return Composed(file=str(path), converted=converted, diagnoses=diagnoses)
+
+
+def _check_target(path: Path) -> None:
+    if path.suffix.lower() not in USD[:3]:
+        raise InvalidInputError(
+            f"'{path.name}' is no USD file, and only USD refers to others.",
+            hint=f"Name a target that ends in {', '.join(USD[:3])}; convert it afterwards if you need another format.",
+        )
+    if not path.parent.is_dir():
+        raise InvalidInputError(f"There is no directory '{path.parent}'.", hint="Make it first.")
+
+
+def _part(ref: str, start: Path, folder: Path, converted: dict[str, str]) -> str:
+    file, bracket, prim = ref.partition("<")
+    return f"{_as_usd(file, start, folder, converted)}{bracket}{prim}"
+
+
+def _as_usd(file: str, start: Path, folder: Path, converted: dict[str, str]) -> Path:
+    """Absolute path of the USD file that stands for ``file``; other formats are converted into ``folder``."""
+    path = library.locate(file) if file.startswith("library:") else start / file
+    if path.suffix.lower() in USD or not path.exists():
+        return path.absolute()
+    folder.mkdir(exist_ok=True)
+    target = folder / f"{path.name.partition('.')[0]}.usda"
+    convert(path, target)
+    converted[file] = str(target)
+    return target.absolute()
+
+
+def _write(
+    base: Path,
+    parts: Sequence[Reference],
+    draft: Path,
+    findings: Findings,
+    overrides: Mapping[str, str],
+    variants: Mapping[str, str],
+) -> None:
+    compose: Any = import_module("hanzo_twin.scene.usd.compose")
+    opinions: Any = import_module("hanzo_twin.scene.usd.opinions")
+    with ONE_AT_A_TIME, findings.refusals(str(base)), TemporaryDirectory() as folder:
+        files = Files(base, Path(folder), LoadOptions(), findings)
+        asset = files.usd_of(base)
+        if asset is None:
+            return
+        stage = compose.compose(asset, parts, files, findings, own_layer=True)
+        for place, choice in variants.items():
+            opinions.select_variant(stage, place, choice)
+        for address, text in overrides.items():
+            opinions.override(stage, address, text)
+        opinions.save(stage, draft)
+
+
+def _refuse(path: Path, diagnoses: Sequence[Diagnosis]) -> None:
+    errors = [diagnosis for diagnosis in diagnoses if diagnosis.severity == "error"]
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise SceneError(
+            f"'{path}' is not written: {errors[0].path}: {errors[0].message}{more}",
+            hint=errors[0].remedy,
+            diagnoses=diagnoses,
+        )
