@@ -49,8 +49,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def part(path: str = "/World/box", **more: tuple[float, float, float]) -> Reference:
-    return Reference(ref="parts/box.usda", path=path, **more)
+def part(path: str = "/World/box", translate: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Reference:
+    return Reference(ref="parts/box.usda", path=path, translate=translate)
 
 
 def test_edits_of_the_parts_show(folder: Path) -> None:
@@ -104,7 +104,7 @@ def test_other_formats_are_converted_beside_the_stage(folder: Path) -> None:
 )
 def test_what_does_not_exist_is_named(folder: Path, given: dict[str, dict[str, str]], message: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        write_composition(folder / "base.usda", [part()], folder / "cell.usda", **given)  # type: ignore[arg-type]
+        write_composition(folder / "base.usda", [part()], folder / "cell.usda", **given)
     assert message in caught.value.message
     assert not list(folder.glob("*cell*"))
 
