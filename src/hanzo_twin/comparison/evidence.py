@@ -112,7 +112,7 @@ def contacts(scene: Scene, runs: tuple[Run, Run], parting: Parting) -> tuple[Con
 
 
 def _concerned(scene: Scene, parting: Parting) -> frozenset[str]:
-    articulation = articulation_of(scene, parting) if parting.measure == "joint" else None
+    articulation = articulation_of(scene, parting)
     return frozenset(articulation.bodies if articulation else (parting.path,))
 
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hanzo_twin.comparison.causes import find_cause
-from hanzo_twin.comparison.differences import Tolerance, differences, first_parting
+from hanzo_twin.comparison.differences import Parting, Tolerance, differences, first_parting
+from hanzo_twin.comparison.evidence import contacts
 from hanzo_twin.comparison.laboratory import Laboratory
 from hanzo_twin.comparison.report import Cause
-from hanzo_twin.comparison.run import run
+from hanzo_twin.comparison.run import Run, run
 from hanzo_twin.engines.port import Engine, EngineCapabilities, EngineConfig, JointCommand, Simulation, load_engine
+from hanzo_twin.scene.load import load_scene
 from hanzo_twin.scene.model import Joint, Scene
 from hanzo_twin.testing import scenes
 
@@ -173,3 +175,20 @@ def test_what_no_experiment_explains_is_not_explained() -> None:
     assert found.text.startswith(
         "None of the experiments takes it away (nothing collides: 100% is left; half the step: "
     )
+
+
+def test_what_touches_a_link_touches_the_whole_articulation() -> None:
+    scene = load_scene("library:humanoid")
+    head, poses = "/humanoid/head", np.array([[body.pose_world_body.as_array() for body in scene.bodies.values()]])
+    still = Run(
+        times=np.zeros(1),
+        joint_positions=np.zeros((1, 0)),
+        joint_velocities=np.zeros((1, 0)),
+        joint_efforts=np.zeros((1, 0)),
+        body_poses=poses,
+    )
+    parting = Parting(index=0, measure="body_position", column=0, path=head, size=1.0)
+    touching = contacts(scene, (still, still), parting)
+    feet = {"/humanoid/foot_left", "/humanoid/foot_right"}
+    assert {each.touch.body or each.touch.other for each in touching} | feet == feet
+    assert touching
