@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.physics import worlds
+from tests.physics.measures import HZ, G, H, load, rounding, velocity
 
 from hanzo_twin.engines.port import Engine, Simulation
 from hanzo_twin.sensors.port import FeelsContacts
 from hanzo_twin.spatial import FloatArray
-from tests.physics import worlds
-from tests.physics.measures import HZ, G, H, load, rounding, velocity
 
 BLOCK = "/World/block"
 
