@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hanzo_twin.scene.load import inspect_scene
+from hanzo_twin.scene import library
+from hanzo_twin.scene.load import Reference, inspect_scene
 
 ARM = (Path(__file__).parents[3] / "examples/arm/arm.usda").read_text()
 ROBOT = """<robot name="bot">
@@ -60,11 +61,13 @@ def mutations(draw: st.DrawFn, text: str) -> str:
     return text
 
 
-def ends_well(content: bytes, suffix: str) -> None:
+def ends_well(content: bytes, suffix: str, *, beside: dict[str, str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"scene{suffix}"
         file.write_bytes(content)
-        scene, diagnoses = inspect_scene(file)
+        for name, text in (beside or {}).items():
+            (Path(folder) / name).write_text(text)
+        scene, diagnoses = inspect_scene(file, default_drives=True)
     if scene is None:
         assert any(diagnosis.severity == "error" for diagnosis in diagnoses)
     else:
@@ -97,3 +100,63 @@ def test_any_bytes(content: bytes, suffix: str) -> None:
 def test_torn_files(share: float) -> None:
     ends_well(ARM[: int(len(ARM) * share)].encode(), ".usda")
     ends_well(ROBOT[: int(len(ROBOT) * share)].encode(), ".urdf")
+
+
+HUMANOID = library.locate("library:humanoid").read_text().replace("@ground.usda@", f"@{library.FOLDER}/ground.usda@")
+LOOSE = """mtllib red.mtl
+v 5 5 5
+v 0 0 0
+v 1 0 0
+v 0 1 0
+v 0 0 1
+f 2 4 3
+f 2 3 5
+f -4 -1 -2
+f 3 4 5
+l 1 2
+"""
+DAE = """<?xml version="1.0"?><COLLADA xmlns="http://www.collada.org/2005/11/COLLADASchema" version="1.4.1">
+<asset><unit name="meter" meter="1"/><up_axis>Z_UP</up_axis></asset>
+<library_geometries><geometry id="g"><mesh><source id="p"><float_array id="a" count="9">0 0 0 1 0 0 0 1 0</float_array>
+<technique_common><accessor source="#a" count="3" stride="3">
+<param name="X" type="float"/><param name="Y" type="float"/>
+<param name="Z" type="float"/></accessor></technique_common></source><vertices id="v"><input semantic="POSITION"
+source="#p"/></vertices><triangles count="1"><input semantic="VERTEX" source="#v" offset="0"/><p>0 1 2</p></triangles>
+</mesh></geometry></library_geometries><library_visual_scenes><visual_scene id="s"><node>
+<instance_geometry url="#g"/></node>
+</visual_scene></library_visual_scenes><scene><instance_visual_scene url="#s"/></scene></COLLADA>
+"""
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=SUPPRESSED)
+@given(mutations(HUMANOID))
+def test_mutations_of_a_floating_robot(text: str) -> None:
+    ends_well(text.encode(), ".usda")
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=SUPPRESSED)
+@given(mutations(LOOSE))
+def test_mutations_of_a_mesh_with_loose_points(text: str) -> None:
+    ends_well(ROBOT.replace("hand.stl", "hand.obj").encode(), ".urdf", beside={"hand.obj": text})
+
+
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=SUPPRESSED)
+@given(mutations(DAE))
+def test_mutations_of_a_collada_mesh(text: str) -> None:
+    ends_well(ROBOT.replace("hand.stl", "hand.dae").encode(), ".urdf", beside={"hand.dae": text})
+
+
+NUMBERS = st.one_of(st.floats(), st.sampled_from([0.0, 1.0, -1.0, 1e-300, 1e300]))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    st.tuples(*[NUMBERS] * 3), st.tuples(*[NUMBERS] * 4), st.sampled_from(["/World/a", "/", "World", "/World/a.b", ""])
+)
+def test_any_placement(
+    translate: tuple[float, float, float], orient: tuple[float, float, float, float], path: str
+) -> None:
+    part = Reference(ref="library:box", path=path, translate=translate, orient=orient)
+    scene, diagnoses = inspect_scene("library:ground", composition=[part])
+    assert scene is not None
+    assert len(scene.bodies) == 1 or any(diagnosis.severity == "error" for diagnosis in diagnoses)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from hanzo_twin.scene.urdf import meshes
@@ -27,7 +28,9 @@ def without_loose_points(
         if file is None:
             continue
         if file.suffix.lower() == ".obj":
-            file = _tidied(file, folder / str(index))
+            # What is no OBJ is left as it is: the converter's complaint about it is the better one.
+            with suppress(ValueError, OSError):
+                file = _tidied(file, folder / str(index))
         for quote in "\"'":
             text = text.replace(f"filename={quote}{name}{quote}", f"filename={quote}{file}{quote}")
     copy = folder / source.name
@@ -47,6 +50,8 @@ def _tidied(file: Path, folder: Path) -> Path:
             used |= {_absolute(corner, seen) for corner in line.split()[1:]}
     if not faces or len(used) == total:
         return file
+    if not 1 <= min(used) <= max(used) <= total:
+        raise ValueError("a face uses points that are not there")
     folder.mkdir()
     new = {old: index for index, old in enumerate(sorted(used), start=1)}
     out: list[str] = []

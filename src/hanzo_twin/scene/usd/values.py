@@ -118,9 +118,9 @@ def make_pose(position: FloatArray, orientation: FloatArray) -> Pose:
     Raises:
         Refusal: a number is not finite, or the quaternion is zero.
     """
-    length = float(np.linalg.norm(orientation))
-    if not measurable(position) or not math.isfinite(length):
+    if not (measurable(position) and measurable(orientation)):
         raise Refusal("not-finite", _NOT_FINITE, "Author finite numbers.")
+    length = float(np.linalg.norm(orientation))
     if length < 1e-9:
         raise Refusal("bad-quaternion", "Its orientation is the zero quaternion.", "Author a unit quaternion.")
     unit = orientation / length
