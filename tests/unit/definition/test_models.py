@@ -138,6 +138,10 @@ def test_a_definition_is_a_frozen_value() -> None:
             "scene.uri: must be a local path, a file: URI, an s3:// URI or library:NAME, got the scheme",
         ),
         (
+            {"scene": {"uri": "x", "composition": [{"ref": "y", "path": "/W", "orient": [0, 0, 0, 0]}]}},
+            "scene.composition[0].orient: must not be zero; no turn is [1, 0, 0, 0]",
+        ),
+        (
             {"scene": {"uri": "x", "composition": [{"ref": "y", "path": "World"}]}},
             "scene.composition[0].path: must be a prim path such as /World/Robot_01, got 'World'",
         ),
@@ -196,3 +200,12 @@ def test_every_kind_of_source_and_sink_is_parsed() -> None:
 @pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("5m", 300), ("1.5h", 5400), ("250ms", 0.25)])
 def test_durations(text: str, seconds: float) -> None:
     assert duration_seconds(text) == seconds
+
+
+def test_a_component_has_a_pose_and_a_base() -> None:
+    part = {"ref": "library:arm", "path": "/World/arm", "translate": [1, 2, 0.5], "floating_base": False}
+    scene = {"uri": "library:room", "composition": [part], "floating_base": True, "default_drives": True}
+    twin = require_physical(parse_definition_object({**MINIMAL, "scene": scene}))
+    [placed] = twin.scene.composition
+    assert (placed.ref, placed.translate, placed.orient) == ("library:arm", (1.0, 2.0, 0.5), (1.0, 0.0, 0.0, 0.0))
+    assert (placed.floating_base, twin.scene.floating_base, twin.scene.default_drives) == (False, True, True)
