@@ -55,7 +55,18 @@ class PybulletEngine:
         )
 
     def load_scene(self, scene: Scene, config: EngineConfig) -> PybulletSimulation:
+        return self._load(scene, config, deformable=False)
+
+    def load_deformable(self, scene: Scene, config: EngineConfig) -> PybulletSimulation:
+        """A simulation to which soft bodies can be added by Bullet's own calls on ``native``; it has no states.
+
+        Raises:
+            UnsupportedError, SceneError: as `load_scene`.
+        """
+        return self._load(scene, config, deformable=True)
+
+    def _load(self, scene: Scene, config: EngineConfig, *, deformable: bool) -> PybulletSimulation:
         check_features(scene, self.capabilities())
-        simulation = PybulletSimulation(scene, config)
+        simulation = PybulletSimulation(scene, config, deformable=deformable)
         simulation.start()
         return simulation

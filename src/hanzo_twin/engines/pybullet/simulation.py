@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import weakref
 from types import MappingProxyType
 
 import numpy as np
@@ -56,8 +57,11 @@ class PybulletSimulation:
 
     engine = ENGINE
 
-    def __init__(self, scene: Scene, config: EngineConfig) -> None:
-        """A world as Bullet builds it, not yet where the scene says that it starts, see `start`."""
+    def __init__(self, scene: Scene, config: EngineConfig, *, deformable: bool = False) -> None:
+        """A world as Bullet builds it, not yet where the scene says that it starts, see `start`.
+
+        ``deformable``: soft bodies can be added to it, and so it has no states.
+        """
         self.scene = scene
         self.config = config
         self.parameters = ParameterValues(scene, engine=ENGINE, supported=SUPPORTED)
@@ -80,6 +84,7 @@ class PybulletSimulation:
         self._targets, self._target_velocities, self._efforts = np.zeros(count), np.zeros(count), np.zeros(count)
         self._wrenches = np.zeros((len(scene.bodies), 6))
         self._time = 0.0
+        self._deformable = deformable
         self._closed = False
         self._build()
         self.sensors = make_sensors(scene, self, config, ENGINE)
@@ -89,8 +94,10 @@ class PybulletSimulation:
     def _build(self) -> None:
         """Make the world of the scene with the parameters in force."""
         self._effective = effective_scene(self.scene, self.parameters)
-        self._world: World = build_world(self._effective, self.config)
+        self._world: World = build_world(self._effective, self.config, deformable=self._deformable)
         self._client = self._world.client
+        # Bullet has a thousand clients: one that nobody closes is given back with the last reference to it.
+        self._release = weakref.finalize(self, pybullet.disconnect, self._client)
         self._free = [
             (path, self._world.bodies[path].uid) for path in self._world.roots if not self.scene.bodies[path].kinematic
         ]
@@ -169,6 +176,13 @@ class PybulletSimulation:
     def _check_open(self) -> None:
         if self._closed:
             raise SimulationError(f"The simulation of engine '{ENGINE}' was closed.", hint="Load the scene again.")
+
+    def _check_rigid(self) -> None:
+        if self._deformable:
+            raise UnsupportedError(
+                f"Engine '{ENGINE}' cannot restore soft bodies: a world for them has no states or forks.",
+                hint="Load the scene again, and its soft bodies.",
+            )
 
     # --- running
 
@@ -373,6 +387,7 @@ class PybulletSimulation:
 
     def get_state(self) -> SimState:
         self._check_open()
+        self._check_rigid()
         held = self.sensors.pack()
         count = self._joint_count
         positions, velocities = self._joint_state()
@@ -397,6 +412,7 @@ class PybulletSimulation:
 
     def set_state(self, state: SimState) -> None:
         self._check_open()
+        self._check_rigid()
         content, values, held = self._check_state(state)
         count = self._joint_count
         self._time = state.time
@@ -433,9 +449,9 @@ class PybulletSimulation:
 
     def _renew(self, content: bytes | None) -> None:
         """Replace the world by a new one with the parameters in force, in the state of Bullet's file ``content``."""
-        old = self._client
+        old = self._release
         self._build()
-        pybullet.disconnect(old)
+        old()
         if content is not None:
             native_state.write_world(self._client, content)
             for tree in self._trees:
@@ -443,6 +459,7 @@ class PybulletSimulation:
 
     def fork(self) -> PybulletSimulation:
         self._check_open()
+        self._check_rigid()
         content = native_state.read_world(self._client)
         twin = PybulletSimulation.__new__(PybulletSimulation)
         twin.__dict__.update(self.__dict__)
@@ -465,6 +482,8 @@ class PybulletSimulation:
     def set_parameter(self, address: str, value: float) -> None:
         self._check_open()
         resolved = self.parameters.resolve(address)
+        if resolved.attribute in _STRUCTURAL:
+            self._check_rigid()
         self.parameters.check(resolved, value)
         if value == self.parameters.get(resolved):
             return
@@ -531,7 +550,7 @@ class PybulletSimulation:
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            pybullet.disconnect(self._client)
+            self._release()
 
 
 def _replaced(array: FloatArray, part: slice, values: FloatArray) -> FloatArray:

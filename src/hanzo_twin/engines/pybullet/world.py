@@ -96,8 +96,11 @@ def write_frictions(world: World, scene: Scene) -> None:
             pybullet.changeDynamics(place.uid, place.link, lateralFriction=value, physicsClientId=world.client)
 
 
-def build_world(scene: Scene, config: EngineConfig) -> World:
+def build_world(scene: Scene, config: EngineConfig, *, deformable: bool = False) -> World:
     """A new client with everything of ``scene`` at its starting poses; velocities and joint positions are zero.
+
+    Args:
+        deformable: with Bullet's solver for soft bodies.
 
     Raises:
         SceneError: a mesh has no volume, or Bullet refuses numbers; names the prim.
@@ -109,6 +112,8 @@ def build_world(scene: Scene, config: EngineConfig) -> World:
             "Engine 'pybullet' has no client left.", hint="Close simulations that are not used any more."
         )
     try:
+        if deformable:
+            pybullet.resetSimulation(pybullet.RESET_USE_DEFORMABLE_WORLD, physicsClientId=client)
         return _Builder(scene, client).build(config)
     except BaseException:
         pybullet.disconnect(client)

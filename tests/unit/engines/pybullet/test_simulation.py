@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pybullet
 import pytest
 
 pytest.importorskip("pybullet", reason="the extra 'pybullet' is not installed")
 
 from hanzo_twin.engines.port import EngineConfig, Simulation, load_engine
+from hanzo_twin.engines.pybullet import PybulletEngine
 from hanzo_twin.errors import CommandError, SceneError, StateError, UnsupportedError
 from hanzo_twin.scene.model import Body, Box, Geometry, Mesh, Plane, Scene, Shape, Sphere
 from hanzo_twin.spatial import Pose
@@ -255,4 +258,24 @@ def test_a_native_part_that_is_no_file_of_bullet_is_refused() -> None:
     with pytest.raises(StateError, match="is no file of Bullet"):
         simulation.set_state(replace(state, native=garbage))
     assert simulation.get_state() == state
+    simulation.close()
+
+
+def test_a_world_that_is_dropped_gives_its_client_back() -> None:
+    simulation = load(scenes.falling_box())
+    client, _ = simulation.native
+    assert pybullet.getConnectionInfo(client)["isConnected"]
+    del simulation
+    gc.collect()
+    assert not pybullet.getConnectionInfo(client)["isConnected"]
+
+
+def test_a_world_for_soft_bodies_has_no_states() -> None:
+    simulation = PybulletEngine().load_deformable(scenes.falling_box(), EngineConfig())
+    simulation.step(10)
+    changes = (simulation.get_state, simulation.fork, lambda: simulation.set_parameter("/World/box.mass", 2.0))
+    for call in changes:
+        with pytest.raises(UnsupportedError, match="cannot restore soft bodies"):
+            call()
+    assert simulation.get_parameter("/World/box.mass") == 1.0
     simulation.close()
