@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 import weakref
+from collections.abc import Callable
 from types import MappingProxyType
 
 import numpy as np
@@ -25,7 +25,7 @@ from hanzo_twin.engines.restore import check_neutral, check_parameters
 from hanzo_twin.engines.sensing import joint_reading, make_sensors, observe_sensor, render
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.engines.vectors import checked_array, checked_quaternion
-from hanzo_twin.errors import CommandError, NotFoundError, SimulationError, StateError, nearest
+from hanzo_twin.errors import CommandError, NotFoundError, SimulationError, StateError, UnsupportedError, nearest
 from hanzo_twin.scene.addresses import Address
 from hanzo_twin.scene.model import Camera, Scene
 from hanzo_twin.sensors.camera import RenderParams
