@@ -46,6 +46,17 @@ class Element:
             yield element
             open_elements.extend(reversed(element.children))
 
+    def copy(self) -> Element:
+        """This element and all below it, anew."""
+        return Element(
+            tag=self.tag,
+            line=self.line,
+            attributes=dict(self.attributes),
+            children=[child.copy() for child in self.children],
+            content=self.content,
+            file=self.file,
+        )
+
     def at(self, path: str) -> Element | None:
         """The first element at ``path`` (tags joined by "/") below this one, None if there is none."""
         element: Element | None = self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +14,7 @@ from hanzo_twin.scene.xml_document import Element, parse
 DEEPEST = 40
 """Includes within includes, and models within models."""
 
-LARGEST = 300_000
+LARGEST = 200_000
 """Elements that all includes together may copy; files that include each other twice grow without bound."""
 
 _KNOWN = ("uri", "name", "pose", "static", "placement_frame", "plugin")
@@ -109,7 +108,7 @@ class Includes:
                 f"The includes make more than {LARGEST} elements.",
                 "Load the parts as scenes of their own.",
             )
-        entity = copy.deepcopy(found)
+        entity = found.copy()
         entity.attributes.setdefault("sdf_version", root.attributes.get("version", ""))
         if name := include.value("name"):
             entity.attributes["name"] = name

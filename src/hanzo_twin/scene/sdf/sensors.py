@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from pxr import Gf, Sdf, Usd, UsdGeom
 
 from hanzo_twin.scene.findings import Findings
 from hanzo_twin.scene.sdf.author import Author, author, place
 from hanzo_twin.scene.sdf.numbers import from_euler, number
-from hanzo_twin.scene.sensors import MAX_RANGE
 from hanzo_twin.scene.xml_document import Element
 from hanzo_twin.spatial import Pose
 
@@ -42,7 +41,7 @@ _APERTURE = 20.955
 _LOOK = Pose.of((0, 0, 0), from_euler(math.pi / 2, 0.0, -math.pi / 2))
 """SDF cameras look along +X with +Z up; USD's along −Z with +Y up."""
 
-Value = float | str | bool
+Value = int | float | str
 
 
 class SensorWriter:
@@ -52,8 +51,8 @@ class SensorWriter:
         self._author = author
         self._findings = findings
 
-    def write(self, owner: Usd.Prim, sensor: Element, pose: Pose) -> None:
-        """The prim of ``sensor`` below ``owner``, at ``pose`` in it; of unknown kinds it is reported as lost."""
+    def write(self, owner: Usd.Prim, sensor: Element, pose: Pose, joint: Usd.Prim | None = None) -> None:
+        """The prim of ``sensor`` (on ``joint``) below ``owner``, at ``pose`` in it; unknown kinds are reported."""
         text = sensor.attributes.get("type", "")
         kind = KINDS.get(text)
         if kind is None:
@@ -72,8 +71,10 @@ class SensorWriter:
             author(prim, "hanzo:sensor:rate_hz", Sdf.ValueTypeNames.Double, rate)
         for name, value in _ATTRIBUTES[kind](sensor):
             types = Sdf.ValueTypeNames
-            of = types.Bool if isinstance(value, bool) else types.String if isinstance(value, str) else types.Double
+            of = types.Int if isinstance(value, int) else types.String if isinstance(value, str) else types.Double
             author(prim, f"hanzo:{name}", of, value)
+        if joint is not None:
+            prim.CreateRelationship("hanzo:joint").SetTargets([joint.GetPath()])
         if kind == "camera":
             self._optics(UsdGeom.Camera(prim), sensor)
         for plugin in sensor.all("plugin"):
@@ -91,61 +92,60 @@ class SensorWriter:
 
 
 _IMAGE = (("width", 320.0), ("height", 240.0))
+_PICTURES = {
+    "depth": "depth",
+    "depth_camera": "depth",
+    "rgbd": "rgb depth",
+    "rgbd_camera": "rgb depth",
+    "segmentation": "rgb semantic instance",
+    "segmentation_camera": "rgb semantic instance",
+}
 
 
 def _camera(sensor: Element) -> Iterator[tuple[str, Value]]:
     for name, default in _IMAGE:
-        yield f"camera:{name}", number(sensor, f"camera/image/{name}", default)
-    kinds = _PICTURES.get(sensor.attributes.get("type", ""))
-    if kinds is not None:
-        yield "camera:kinds", kinds
-    # SDF's noise of a picture is of full brightness 1.
-    yield from _noise(sensor, ("camera/noise",), "rgb", scale=255.0)
+        yield f"camera:{name}", int(number(sensor, f"camera/image/{name}", default))
+    yield "camera:kinds", _PICTURES.get(sensor.attributes.get("type", ""), "rgb")
+    # SDF gives noise of pixels from 0 to 1.
+    yield from _noise([sensor.at("camera/noise")], "rgb", 255.0)
 
 
 def _lidar(sensor: Element) -> Iterator[tuple[str, Value]]:
     above = "lidar" if sensor.first("lidar") is not None else "ray"
-    yield "lidar:horizontal_samples", number(sensor, f"{above}/scan/horizontal/samples", 640.0)
-    yield "lidar:channels", number(sensor, f"{above}/scan/vertical/samples", 1.0)
+    yield "lidar:horizontal_samples", int(number(sensor, f"{above}/scan/horizontal/samples", 640.0))
+    yield "lidar:channels", int(number(sensor, f"{above}/scan/vertical/samples", 1.0))
     for scan in ("horizontal", "vertical"):
-        for end, name in (("lower", "min_angle"), ("upper", "max_angle")):
-            yield f"lidar:{scan}_{end}_deg", math.degrees(number(sensor, f"{above}/scan/{scan}/{name}", 0.0))
-    yield "lidar:min_range", number(sensor, f"{above}/range/min", 0.0)
-    farthest = number(sensor, f"{above}/range/max", math.inf, infinite=True)
-    yield "lidar:max_range", min(farthest, MAX_RANGE)
-    yield from _noise(sensor, (f"{above}/noise",), "ranges")
-    resolution = number(sensor, f"{above}/range/resolution", 0.0)
-    if resolution:
-        yield "noise:ranges:resolution", resolution
+        for end, name in (("min_angle", "lower_deg"), ("max_angle", "upper_deg")):
+            yield f"lidar:{scan}_{name}", math.degrees(number(sensor, f"{above}/scan/{scan}/{end}", 0.0))
+    for end in ("min", "max"):
+        limit = number(sensor, f"{above}/range/{end}", 0.0 if end == "min" else math.inf, infinite=True)
+        if math.isfinite(limit):
+            yield f"lidar:{end}_range", limit
+    yield from _noise([sensor.at(f"{above}/noise")], "ranges")
 
 
 def _imu(sensor: Element) -> Iterator[tuple[str, Value]]:
-    for name in ("angular_velocity", "linear_acceleration"):
-        yield from _noise(sensor, [f"imu/{name}/{letter}/noise" for letter in "xyz"], name)
+    for field in ("angular_velocity", "linear_acceleration"):
+        yield from _noise([sensor.at(f"imu/{field}/{letter}/noise") for letter in "xyz"], field)
 
 
 def _force_torque(sensor: Element) -> Iterator[tuple[str, Value]]:
-    for name in ("force", "torque"):
-        yield from _noise(sensor, [f"force_torque/{name}/{letter}/noise" for letter in "xyz"], name)
+    for field in ("force", "torque"):
+        yield from _noise([sensor.at(f"force_torque/{field}/{letter}/noise") for letter in "xyz"], field)
 
 
 def _contact(sensor: Element) -> Iterator[tuple[str, Value]]:
     yield from ()
 
 
-def _noise(sensor: Element, paths: Sequence[str], name: str, *, scale: float = 1.0) -> Iterator[tuple[str, Value]]:
-    """Of a field of the reading; where SDF has one of each axis, their mean."""
-    present = [path for path in paths if sensor.at(path) is not None]
-    if not present:
-        return
-
-    def mean(part: str) -> float:
-        return scale * sum(number(sensor, f"{path}/{part}", 0.0) for path in present) / len(present)
-
-    values = {"stddev": mean("stddev"), "bias": mean("mean") + mean("bias_mean"), "bias_stddev": mean("bias_stddev")}
-    for part, value in values.items():
-        if value:
-            yield f"noise:{name}:{part}", value
+def _noise(parts: list[Element | None], field: str, unit: float = 1.0) -> Iterator[tuple[str, Value]]:
+    """Noise of ``field``, the strongest of its components'; ``unit`` is ours in SDF's."""
+    there = [part for part in parts if part is not None and part.attributes.get("type", "gaussian") != "none"]
+    for what, names in (("stddev", ("stddev",)), ("bias", ("mean", "bias_mean")), ("bias_stddev", ("bias_stddev",))):
+        values = [sum(number(part, name, 0.0) for name in names) * unit for part in there]
+        strongest = max(values, key=abs, default=0.0)
+        if strongest:
+            yield f"noise:{field}:{what}", strongest
 
 
 _ATTRIBUTES = {

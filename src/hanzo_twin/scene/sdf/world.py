@@ -176,7 +176,8 @@ class WorldWriter:
                 lights.write(self._author, prim, light, self._local(light, scope, own, own), self._findings)
 
     def _sensor(self, sensor: Element, scope: str, joint: str, link: str) -> None:
-        self._sensors.write(self._links[link], sensor, self._local(sensor, scope, joint, link))
+        local = self._local(sensor, scope, joint, link)
+        self._sensors.write(self._links[link], sensor, local, self._joints.written[joint].prim)
 
     def _local(self, element: Element, scope: str, default: str, link: str) -> Pose:
         return self._frames.pose_of(link).inverse() @ self._frames.place(element, scope, default)

@@ -111,7 +111,7 @@ def test_includes_that_grow_without_bound(inspect_sdf: Inspect, tmp_path: Path) 
         text = f'<sdf version="1.9"><model name="m{number}">{twice if number else LINK}</model></sdf>'
         (tmp_path / f"{number}.sdf").write_text(text)
     _, found = inspect_sdf("<include><uri>24.sdf</uri></include>")
-    assert found["too-large"][0].message == "The includes make more than 300000 elements."
+    assert found["too-large"][0].message == "The includes make more than 200000 elements."
 
 
 def test_include_that_includes_its_user(inspect_sdf: Inspect, tmp_path: Path) -> None:

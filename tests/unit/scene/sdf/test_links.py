@@ -189,3 +189,25 @@ def test_sensors_and_the_way_cameras_look(inspect_sdf: Inspect) -> None:
     assert camera.clipping_range == pytest.approx((0.2, 9))
     assert scene.sensors["/m/l/imu"].kind == "imu"
     assert "of type 'smell' is not kept" in found["sensor-lost"][0].message
+
+
+def test_settings_and_noise_of_sensors(inspect_sdf: Inspect) -> None:
+    lidar = (
+        "<lidar><scan><horizontal><samples>90</samples><min_angle>-1</min_angle><max_angle>1</max_angle></horizontal>"
+        "<vertical><samples>4</samples></vertical></scan><range><min>.1</min><max>30</max></range>"
+        '<noise type="gaussian"><mean>.1</mean><stddev>.02</stddev></noise></lidar>'
+    )
+    scene, _ = inspect_sdf(
+        link(
+            f'<sensor name="scan" type="gpu_lidar">{lidar}</sensor><sensor name="imu" type="imu"><imu>'
+            '<angular_velocity><x><noise type="gaussian"><stddev>.3</stddev></noise></x></angular_velocity>'
+            "</imu></sensor>"
+        )
+    )
+    scan = dict(scene.sensors["/m/l/scan"].attributes)
+    assert scan["hanzo:lidar:horizontal_samples"] == 90
+    assert scan["hanzo:lidar:channels"] == 4
+    assert scan["hanzo:lidar:horizontal_lower_deg"] == pytest.approx(-math.degrees(1))
+    assert (scan["hanzo:lidar:min_range"], scan["hanzo:lidar:max_range"]) == (0.1, 30)
+    assert (scan["hanzo:noise:ranges:bias"], scan["hanzo:noise:ranges:stddev"]) == (0.1, 0.02)
+    assert dict(scene.sensors["/m/l/imu"].attributes)["hanzo:noise:angular_velocity:stddev"] == 0.3
