@@ -24,7 +24,7 @@ from hanzo_twin.scene.tree import motion
 from hanzo_twin.spatial import FloatArray, Pose
 
 LINK_WEIGHT = 1e-9
-_LIGHTEST = 1e-12
+_LIGHTEST = 2e-15  # MuJoCo takes nothing that is not above 1e-15 for a body that moves.
 _FREE, _BALL, _SLIDE, _HINGE = (
     int(kind)
     for kind in (
