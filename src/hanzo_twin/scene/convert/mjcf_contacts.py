@@ -19,6 +19,8 @@ def write_contacts(document: Document) -> None:
         flag = document.section("option").find("flag")
         flag = SubElement(document.section("option"), "flag") if flag is None else flag
         flag.set("filterparent", "disable")
+    else:
+        _tell_neighbours(document)
     owner, solid = _owners(document), _solid(document)
     written: set[_Pair] = set()
     for pair in document.scene.filtered_pairs:
@@ -34,6 +36,34 @@ def write_contacts(document: Document) -> None:
         written.add(merged)
         values = {"body1": document.bodies[merged[0]], "body2": document.bodies[merged[1]]}
         SubElement(document.section("contact"), "exclude", values)
+
+
+def _tell_neighbours(document: Document) -> None:
+    """Report bodies that shall collide, but are welded to neighbours at a joint, which MuJoCo never collides."""
+    scene, solid = document.scene, _solid(document)
+    pairs = set(scene.filtered_pairs)
+    groups: dict[str, list[str]] = {}
+    for path in scene.bodies:
+        groups.setdefault(_weld_root(document, path), []).append(path)
+    for root, members in groups.items():
+        joint = scene.child_joint.get(root)
+        if joint is None or not joint.parent:
+            continue
+        for above in groups[_weld_root(document, joint.parent)]:
+            for below in members:
+                apart = _sorted(above, below) in pairs or {above, below} == {joint.parent, joint.child}
+                if not apart and {above, below} <= solid:
+                    what = f"It shall collide with '{above}'; MuJoCo does not collide neighbours at a joint."
+                    document.changed("neighbours", below, what)
+
+
+def _weld_root(document: Document, body: str) -> str:
+    """The first body of those that are welded together with ``body``."""
+    joint = document.scene.child_joint.get(body)
+    while joint is not None and joint.kind == "fixed" and joint.parent:
+        body = joint.parent
+        joint = document.scene.child_joint.get(body)
+    return body
 
 
 def _write_bits(document: Document) -> set[_Pair]:

@@ -48,6 +48,8 @@ class ShapeWriter:
         else:
             values |= {"contype": "0", "conaffinity": "0"}
         values |= self._native(shape)
+        if not shape.visible:
+            values.setdefault("group", "3")
         if shape.color is not None:
             values["rgba"] = numbers(shape.color)
         SubElement(parent, "geom", values)

@@ -12,7 +12,13 @@ from hanzo_twin.scene.convert.mjcf_document import Document, number, numbers, pl
 from hanzo_twin.scene.model import Light, Sensor, Shape
 from hanzo_twin.spatial import rotation_matrix
 
-_SENSORS = {"imu": ("accelerometer", "gyro"), "force_torque": ("force", "torque"), "contact": ("touch",)}
+_SENSORS = {
+    "imu": {"accelerometer": "linear_acceleration", "gyro": "angular_velocity"},
+    "force_torque": {"force": "force", "torque": "torque"},
+    "contact": {"touch": "force"},
+    "body_state": {"framepos": "", "framequat": "", "framelinvel": "", "frameangvel": ""},
+    "generic": {},
+}
 _INTEGRATORS = {"euler": "Euler", "rk4": "RK4", "implicit": "implicit", "implicitfast": "implicitfast"}
 _NUMBERS = (
     "impratio", "tolerance", "ls_tolerance", "noslip_tolerance", "ccd_tolerance", "density", "viscosity",
@@ -111,11 +117,17 @@ def _write_sensor(document: Document, sensor: Sensor) -> None:
         values["size"] = number(_reach(document, sensor))
     values = _unique(document, "site", values)
     SubElement(document.elements[sensor.body], "site", values)
-    for kind in _SENSORS[sensor.kind]:
-        SubElement(document.section("sensor"), kind, {"name": f"{values['name']}_{kind}", "site": values["name"]})
-    if sensor.attributes:
-        names = ", ".join(name for name, _ in sensor.attributes)
-        document.changed("sensor", sensor.path, f"Its attributes ({names}) are lost; where it is is kept.")
+    settings = dict(sensor.attributes)
+    for kind, field in _SENSORS[sensor.kind].items():
+        names = {"noise": f"hanzo:noise:{field}:stddev", "cutoff": f"hanzo:noise:{field}:limit"}
+        numbers_of = {name: settings.pop(attribute, 0.0) for name, attribute in names.items()}
+        target = {"site": values["name"]}
+        if kind.startswith("frame"):
+            target = {"objtype": "site", "objname": values["name"]}
+        extra = {name: number(float(value)) for name, value in numbers_of.items() if value}
+        SubElement(document.section("sensor"), kind, {"name": f"{values['name']}_{kind}", **target, **extra})
+    if settings:
+        document.changed("sensor", sensor.path, f"Its attributes ({', '.join(settings)}) are lost; its place is kept.")
 
 
 def _reach(document: Document, sensor: Sensor) -> float:

@@ -34,6 +34,8 @@ def write_shape(prims: Prims, shape: Shape) -> None:
     if shape.color is not None:
         gprim.CreateDisplayColorAttr(Vt.Vec3fArray([Gf.Vec3f(*shape.color[:3])]))
         gprim.CreateDisplayOpacityAttr(Vt.FloatArray([shape.color[3]]))
+    if not shape.visible:
+        gprim.CreatePurposeAttr(UsdGeom.Tokens.guide)
     if shape.semantic_label:
         prim.AddAppliedSchema("SemanticsLabelsAPI:class")
         label = prim.CreateAttribute("semantics:labels:class", Sdf.ValueTypeNames.TokenArray, custom=False)

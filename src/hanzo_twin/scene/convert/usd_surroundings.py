@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from pxr import Gf, Sdf, UsdGeom, UsdLux, UsdPhysics
+from pxr import Gf, Sdf, Usd, UsdGeom, UsdLux, UsdPhysics
 
 from hanzo_twin.scene.convert.usd_prims import Prims, custom, single
-from hanzo_twin.scene.model import Camera, Light, Scene, Sensor
+from hanzo_twin.scene.model import AttributeValues, Camera, Light, Scene, Sensor
 
 SENSOR_ATTRIBUTE = "hanzo:sensor"
 _LIGHTS = {
@@ -20,7 +20,7 @@ _LIGHTS = {
     "dome": UsdLux.DomeLight,
 }
 _APERTURE = 24.0
-_HIDDEN_GROUP = 3  # MuJoCo's viewer does not show geoms of this group and above unless it is told to.
+_JOINT = "hanzo:joint"
 
 
 def write_gravity(prims: Prims, scene: Scene) -> None:
@@ -48,8 +48,7 @@ def write_camera(prims: Prims, camera: Camera) -> None:
     usd.CreateVerticalApertureAttr(_APERTURE)
     usd.CreateFocalLengthAttr(_APERTURE / (2 * math.tan(camera.vertical_fov / 2)))
     usd.CreateClippingRangeAttr(Gf.Vec2f(*camera.clipping_range))
-    for name, value in camera.attributes:
-        custom(usd.GetPrim(), name, value)
+    _write_settings(usd.GetPrim(), camera.attributes)
 
 
 def write_light(prims: Prims, light: Light) -> None:
@@ -65,11 +64,19 @@ def write_sensor(prims: Prims, sensor: Sensor) -> None:
     prim = prims.at(sensor.path)
     if not prim.GetTypeName():
         prim = prims.define(sensor.path, UsdGeom.Xform).GetPrim()
-    if not UsdGeom.Xformable(prim).GetOrderedXformOps() and not prim.HasAPI(UsdPhysics.RigidBodyAPI):
+    placed = prim.IsA(UsdGeom.Xformable) and not UsdGeom.Xformable(prim).GetOrderedXformOps()
+    if placed and not prim.HasAPI(UsdPhysics.RigidBodyAPI):
         prims.place(sensor.path)
     custom(prim, SENSOR_ATTRIBUTE, sensor.kind)
-    for name, value in sensor.attributes:
-        if not prim.HasAttribute(name):
+    _write_settings(prim, sensor.attributes)
+
+
+def _write_settings(prim: Usd.Prim, settings: AttributeValues) -> None:
+    """What a sensor or camera is set to; the joint that it belongs to is a relationship."""
+    for name, value in settings:
+        if name == _JOINT:
+            prim.CreateRelationship(name).SetTargets([Sdf.Path(str(value))])
+        elif not prim.HasAttribute(name):
             custom(prim, name, value)
 
 
@@ -88,5 +95,3 @@ def write_engine_attributes(prims: Prims, attributes: Mapping[str, float | str |
         prim = prims.at(path)
         if not prim.HasAttribute(name):
             custom(prim, name, value, is_custom=False)
-        if name == "mjc:group" and isinstance(value, int) and value >= _HIDDEN_GROUP:
-            UsdGeom.Imageable(prim).CreatePurposeAttr(UsdGeom.Tokens.guide)

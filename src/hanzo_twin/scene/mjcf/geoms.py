@@ -25,7 +25,7 @@ _DEFAULTS: dict[str, EngineValue] = {
     "solimp": (0.9, 0.95, 0.001, 0.5, 2.0),
 }
 _ROUND_STEPS = 24
-HIDDEN_GROUP = 3
+_HIDDEN_GROUP = 3  # MuJoCo's viewer shows geoms of this group and above only when it is told to.
 
 
 def read(draft: Draft) -> None:
@@ -50,7 +50,7 @@ class _Reader:
         if geometry is None:
             return
         collides = bool(model.geom_contype[geom] or model.geom_conaffinity[geom])
-        if not collides and int(model.geom_group[geom]) >= HIDDEN_GROUP:
+        if not collides and int(model.geom_group[geom]) >= _HIDDEN_GROUP:
             draft.findings.info("geom-hidden", path, "It neither collides nor is seen, and is left out.")
             return
         shape = Shape(
@@ -60,6 +60,7 @@ class _Reader:
             material=self._material(geom) if collides else "",
             collides=collides,
             color=_color(model, geom),
+            visible=int(model.geom_group[geom]) < _HIDDEN_GROUP,
         )
         draft.prims.append(path)
         if place.body:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import mujoco
 import numpy as np
@@ -20,13 +19,22 @@ _KINDS: dict[int, SensorKind] = {
     int(_SENS.mjSENS_TORQUE): "force_torque",
     int(_SENS.mjSENS_TOUCH): "contact",
 }
+_FIELDS = {
+    int(_SENS.mjSENS_ACCELEROMETER): "linear_acceleration",
+    int(_SENS.mjSENS_GYRO): "angular_velocity",
+    int(_SENS.mjSENS_FORCE): "force",
+    int(_SENS.mjSENS_TORQUE): "torque",
+    int(_SENS.mjSENS_TOUCH): "force",
+}
+_FRAMES = tuple(
+    int(getattr(_SENS, f"mjSENS_FRAME{name}"))
+    for name in ("POS", "QUAT", "LINVEL", "ANGVEL", "XAXIS", "YAXIS", "ZAXIS")
+)
 _READ_ANYWAY = tuple(
     int(getattr(_SENS, f"mjSENS_{name}"))
-    for name in (
-        "JOINTPOS", "JOINTVEL", "JOINTACTFRC", "ACTUATORFRC", "FRAMEPOS", "FRAMEQUAT", "FRAMELINVEL", "FRAMEANGVEL",
-        "CLOCK",
-    )
-)  # fmt: skip
+    for name in ("JOINTPOS", "JOINTVEL", "JOINTACTFRC", "ACTUATORFRC", "BALLQUAT", "BALLANGVEL", "CLOCK")
+)
+_SITE = int(mujoco.mjtObj.mjOBJ_SITE)
 _DIRECTIONAL = int(mujoco.mjtLightType.mjLIGHT_DIRECTIONAL)
 _FIXED = int(mujoco.mjtCamLight.mjCAMLIGHT_FIXED)
 _DISTANT_INTENSITY, _SPHERE_INTENSITY = 1000.0, 10000.0
@@ -39,42 +47,70 @@ def read(draft: Draft) -> None:
         _read_camera(draft, index)
     for index in range(draft.model.nlight):
         _read_light(draft, index)
-    _report_sites(draft)
 
 
 def _read_sensors(draft: Draft) -> None:
     model = draft.model
-    made: set[tuple[SensorKind, int]] = set()
+    felt: dict[tuple[SensorKind, int], list[int]] = {}
+    implied: list[str] = []
     for index in range(model.nsensor):
-        kind = int(model.sensor_type[index])
+        kind, of = int(model.sensor_type[index]), int(model.sensor_objtype[index])
         called = draft.called("SENSOR", index)
         if kind in _KINDS:
-            site = int(model.sensor_objid[index])
-            if (_KINDS[kind], site) not in made:
-                made.add((_KINDS[kind], site))
-                _add_sensor(draft, _KINDS[kind], site)
-        elif kind in _READ_ANYWAY:
-            draft.findings.info(
-                "sensor-implied", draft.root, f"The {called} reads what joints and bodies tell anyway; it is left out."
-            )
+            felt.setdefault((_KINDS[kind], int(model.sensor_objid[index])), []).append(index)
+        elif kind in _FRAMES and of == _SITE:
+            felt.setdefault(("body_state", int(model.sensor_objid[index])), []).append(index)
+        elif kind in _FRAMES or kind in _READ_ANYWAY:
+            implied.append(called)
         else:
             word = str(_SENS(kind)).rpartition("mjSENS_")[2].lower()
             draft.findings.warning(
                 "sensor-lost",
                 draft.root,
                 f"The {called} ({word}) is lost.",
-                "A scene knows imu, force_torque, contact, lidar and camera.",
+                "A scene knows imu, force_torque, contact, lidar, camera, joint_state and body_state.",
             )
+    for (kind_word, site), sensors in felt.items():
+        _add_sensor(draft, kind_word, site, sensors)
+    if implied:
+        draft.findings.info(
+            "sensor-implied",
+            draft.root,
+            f"{len(implied)} sensors ({', '.join(implied[:3])}{' …' if len(implied) > 3 else ''}) read what joints and "
+            "bodies tell anyway; they are left out.",
+        )
+    _add_frames(draft, {site for _, site in felt})
 
 
-def _add_sensor(draft: Draft, kind: SensorKind, site: int) -> None:
+def _add_sensor(draft: Draft, kind: SensorKind, site: int, sensors: list[int]) -> None:
     model = draft.model
     place = draft.places[int(model.site_bodyid[site])]
     name = draft.name("SITE", site) or f"site_{site}"
     path = draft.claim(place.path, name)
     pose = place.pose @ pose_of(model.site_pos[site], model.site_quat[site])
-    draft.sensors[path] = Sensor(path=path, kind=kind, body=place.body, pose_body_sensor=pose)
+    attributes: list[tuple[str, float | str | bool]] = []
+    for index in sensors:
+        field = _FIELDS.get(int(model.sensor_type[index]))
+        for what, value in (("stddev", model.sensor_noise[index]), ("limit", model.sensor_cutoff[index])):
+            if field and value > 0:
+                attributes.append((f"hanzo:noise:{field}:{what}", float(value)))
+    draft.sensors[path] = Sensor(
+        path=path, kind=kind, body=place.body, pose_body_sensor=pose, attributes=tuple(sorted(attributes))
+    )
     draft.prims.append(path)
+
+
+def _add_frames(draft: Draft, used: set[int]) -> None:
+    """Named sites that carry no sensor are frames: sensors that read where they are. Those of tendons are not."""
+    model = draft.model
+    wrapped = {
+        int(model.wrap_objid[wrap])
+        for wrap in range(model.nwrap)
+        if int(model.wrap_type[wrap]) == int(mujoco.mjtWrap.mjWRAP_SITE)
+    }
+    for site in range(model.nsite):
+        if site not in used | wrapped and draft.name("SITE", site):
+            _add_sensor(draft, "generic", site, [])
 
 
 def _read_camera(draft: Draft, index: int) -> None:
@@ -142,17 +178,3 @@ def _looking(direction: FloatArray) -> FloatArray:
     # Half-way between −Z and the direction: (1 + a·b, a × b) for a = (0, 0, −1).
     turn: FloatArray = np.array([w, y, -x, 0.0])
     return turn / np.linalg.norm(turn)
-
-
-def _report_sites(draft: Draft) -> None:
-    model: Any = draft.model
-    used = {path.rpartition("/")[2] for path in draft.sensors}
-    names = [draft.name("SITE", site) for site in range(model.nsite)]
-    lost = [name for name in names if name and name not in used]
-    if lost:
-        draft.findings.info(
-            "site-lost",
-            draft.root,
-            f"{len(lost)} sites ({', '.join(lost[:5])}{' …' if len(lost) > 5 else ''}) are lost; a scene has no frames "
-            "besides bodies, joints and sensors.",
-        )

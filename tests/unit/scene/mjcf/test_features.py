@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hanzo_twin.scene.convert import convert
+from hanzo_twin.scene.load import Reference, load_scene
 from hanzo_twin.scene.model import Mesh
 
 from .conftest import Inspect
@@ -237,20 +240,59 @@ def test_ellipsoids_are_meshes_of_their_size(inspect_mjcf: Inspect) -> None:
 
 
 def test_sensors_stand_on_their_sites(inspect_mjcf: Inspect) -> None:
-    site = "<site name='imu' pos='0 0 .1'/><site name='wrist'/><site name='unused'/>"
+    site = "<site name='imu' pos='0 0 .1'/><site name='wrist'/><site name='tip'/><site name='frame'/><site/>"
     body = f"<body name='link'><joint name='hinge'/><geom size='.1'/>{site}</body>"
     sensors = (
-        "<sensor><accelerometer site='imu'/><gyro site='imu'/><force site='wrist'/><torque site='wrist'/>"
-        "<jointpos joint='hinge'/><magnetometer name='north' site='imu'/></sensor>"
+        "<sensor><accelerometer site='imu' noise='0.01' cutoff='50'/><gyro site='imu'/><force site='wrist'/>"
+        "<torque site='wrist'/><jointpos joint='hinge'/><magnetometer name='north' site='imu'/>"
+        "<framepos objtype='site' objname='tip'/></sensor>"
     )
     scene, found = inspect_mjcf(f"<worldbody>{body}</worldbody>{sensors}")
 
-    kinds = {path: (sensor.kind, sensor.body) for path, sensor in scene.sensors.items()}
-    assert kinds == {"/robot/link/imu": ("imu", "/robot/link"), "/robot/link/wrist": ("force_torque", "/robot/link")}
-    np.testing.assert_allclose(scene.sensors["/robot/link/imu"].pose_body_sensor.position, [0, 0, 0.1])
+    assert {path.rpartition("/")[2]: sensor.kind for path, sensor in scene.sensors.items()} == {
+        "imu": "imu",
+        "wrist": "force_torque",
+        "tip": "body_state",
+        "frame": "generic",
+    }
+    imu = scene.sensors["/robot/link/imu"]
+    assert imu.body == "/robot/link"
+    np.testing.assert_allclose(imu.pose_body_sensor.position, [0, 0, 0.1])
+    assert dict(imu.attributes)["hanzo:noise:linear_acceleration:stddev"] == 0.01
+    assert dict(imu.attributes)["hanzo:noise:linear_acceleration:limit"] == 50.0
     assert "sensor 'north' (magnetometer)" in found["sensor-lost"][0].message
-    assert "sensor-implied" in found
-    assert "(unused)" in found["site-lost"][0].message
+    assert "1 sensors" in found["sensor-implied"][0].message
+
+
+def test_sensors_come_back_through_mjcf(inspect_mjcf: Inspect, tmp_path: Path) -> None:
+    site = "<site name='imu' pos='0 0 .1'/><site name='tip'/><site name='frame'/>"
+    body = f"<body name='link'><joint name='hinge'/><geom size='.1' group='3'/>{site}</body>"
+    sensors = "<sensor><gyro site='imu' noise='0.01'/><framepos objtype='site' objname='tip'/></sensor>"
+    before, _ = inspect_mjcf(f"<worldbody>{body}</worldbody>{sensors}")
+    convert(tmp_path / "robot.xml", tmp_path / "out.xml")
+    after = load_scene(tmp_path / "out.xml")
+
+    assert {path: (one.kind, dict(one.attributes)) for path, one in after.sensors.items()} == {
+        path: (one.kind, dict(one.attributes)) for path, one in before.sensors.items()
+    }
+    assert [shape.visible for shape in after.bodies["/robot/link"].shapes] == [False]
+
+
+def test_a_robot_is_placed_by_reference_with_its_base_and_its_attributes(inspect_mjcf: Inspect, tmp_path: Path) -> None:
+    inspect_mjcf(
+        "<worldbody><body name='base' pos='0 0 1'><joint name='hinge' axis='0 1 0'/>"
+        "<geom name='ball' size='.1' margin='.02'/></body></worldbody>"
+    )
+    cell = tmp_path / "cell.usda"
+    cell.write_text('#usda 1.0\n(\nmetersPerUnit = 1\nupAxis = "Z"\n)\ndef Xform "World" {\n}\n')
+    part = Reference(ref="robot.xml", path="/World/left", translate=(2.0, 0.0, 0.0))
+    scene = load_scene(cell, composition=[part])
+
+    assert set(scene.articulations) == {"/World/left"}
+    assert scene.articulations["/World/left"].fixed_base
+    np.testing.assert_allclose(scene.bodies["/World/left/base"].pose_world_body.position, [2, 0, 1])
+    assert scene.joints["/World/left/joints/hinge"].initial_position == 0.0
+    assert scene.engine_attributes["/World/left/base/ball.mjc:margin"] == 0.02
 
 
 def test_cameras_and_lights_are_where_they_were(inspect_mjcf: Inspect) -> None:
