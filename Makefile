@@ -46,9 +46,9 @@ lock: .venv/.python  ## Resolve pyproject.toml anew into requirements.lock.
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --upgrade --quiet \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
 
-proto: setup  ## Make the gRPC code anew from runtime.proto.
+proto: setup  ## Make the gRPC code anew from the .proto files.
 	@$(BIN)/python -m grpc_tools.protoc -I src --python_out=src --pyi_out=src --grpc_python_out=src \
-	  src/hanzo_twin/runtime/runtime.proto
+	  src/hanzo_twin/runtime/runtime.proto src/hanzo_twin/gym/gym.proto
 
 check: setup  ## Formatting, lint, types and the direction of imports.
 	@status=0; \

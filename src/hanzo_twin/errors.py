@@ -15,6 +15,7 @@
     │   └── CalibrationError         a calibration is ill-posed
     │       └── NotIdentifiableError the data do not determine the parameters named
     ├── NotFoundError                a twin, scene, sensor … of that name does not exist
+    │   └── SessionLostError         there was a session, but its process has ended
     ├── ConflictError                not possible in the present state (already exists, not running …)
     ├── UnsupportedError             an engine, source or store cannot do what was asked
     │   └── NotInstalledError        it could, were an optional package installed
@@ -155,6 +156,13 @@ class NotFoundError(HanzoTwinError):
     exit_code = 3
     http_status = 404
     grpc_status = "NOT_FOUND"
+
+
+class SessionLostError(NotFoundError):
+    """There was a session, but its process has ended, and with it all that it held."""
+
+    code = "session-lost"
+    http_status = 410
 
 
 class ConflictError(HanzoTwinError):

@@ -102,7 +102,7 @@ async def test_processes_that_migrate_at_the_same_time_take_turns(server: Embedd
     url = server.url.replace("/twin", "/fresh").replace("//fresh", "//twin")
     await asyncio.gather(*(upgrade(url) for _ in range(4)))
     async with Database(url) as database, database.transaction() as connection:
-        assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "0002"
+        assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "0003"
         assert await connection.scalar(text("SELECT count(*) FROM twins")) == 0
 
 
@@ -114,7 +114,7 @@ async def test_a_database_of_a_newer_version_is_refused(database: Database, serv
             await upgrade(server.url)
     finally:
         async with database.transaction() as connection:
-            await connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+            await connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
 
 
 # --- twins ----------------------------------------------------------------------------------------------------------

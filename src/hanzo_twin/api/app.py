@@ -14,7 +14,7 @@ from hanzo_twin.api.dependencies import refuse_unknown_parameters
 from hanzo_twin.api.guard import Guard
 from hanzo_twin.api.metrics import RequestTimer
 from hanzo_twin.api.metrics_server import serving_metrics
-from hanzo_twin.api.routes import control, health, jobs, objects, scenes, sync, twins
+from hanzo_twin.api.routes import control, gym, health, jobs, objects, scenes, sync, twins
 from hanzo_twin.definition.settings import LOOPBACK, Settings, check_bindable, load_settings
 from hanzo_twin.service.context import Platform
 
@@ -47,7 +47,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         dependencies=[Depends(refuse_unknown_parameters)],
         redirect_slashes=False,
     )
-    for part in (twins, control, sync, scenes, jobs, objects, health):
+    for part in (twins, control, sync, scenes, jobs, gym, objects, health):
         app.include_router(part.router)
     app.add_middleware(RequestTimer)
     app.add_middleware(

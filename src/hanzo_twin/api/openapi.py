@@ -25,6 +25,7 @@ TAGS = [
     {"name": "sync", "description": "The link between a twin and its machine."},
     {"name": "history", "description": "Everything that happened to a twin, append-only and hash-chained."},
     {"name": "scenes", "description": "Scenes: immutable versions, checked before they are stored."},
+    {"name": "gym", "description": "Reinforcement learning: environments for learners elsewhere."},
     {"name": "jobs", "description": "Long work: progress, logs, cancellation; it survives restarts."},
     {"name": "health", "description": "Probes."},
 ]

@@ -15,6 +15,9 @@ from hanzo_twin.client.call import DEFAULT_TIMEOUT_S, Call, dump, into, nothing,
 from hanzo_twin.service.requests import (
     CompareRequest,
     ForkRequest,
+    GymRequest,
+    GymResetRequest,
+    GymStepRequest,
     InputsRequest,
     JobRequest,
     ParametersPatch,
@@ -22,6 +25,9 @@ from hanzo_twin.service.requests import (
 )
 from hanzo_twin.service.views import (
     DownloadView,
+    GymEnvView,
+    GymResetView,
+    GymStepView,
     HealthView,
     JobLineView,
     JobView,
@@ -275,6 +281,42 @@ def list_scene_versions(scene: str) -> Call[list[SceneView]]:
 def delete_scene(scene: str) -> Call[None]:
     """Delete a scene with all its versions; refused while a twin uses one."""
     return Call(method="DELETE", path=_scene(scene), read=nothing)
+
+
+def create_gym_env(**environment: Any) -> Call[GymEnvView]:
+    """Make an environment of a twin; the arguments are those of `hanzo_twin.make_vec`."""
+    body = GymRequest(**environment)
+    return Call(method="POST", path="/v1/gym/envs", json=dump(body), read=into(GymEnvView), timeout_s=150.0)
+
+
+def list_gym_envs(*, organization: str | None = None) -> Call[list[GymEnvView]]:
+    """Environments that serve, oldest first."""
+    return Call(method="GET", path="/v1/gym/envs", params={"organization": organization}, read=into(list[GymEnvView]))
+
+
+def get_gym_env(env: UUID | str) -> Call[GymEnvView]:
+    """The spaces of an environment, and where its binary interface answers."""
+    return Call(method="GET", path=f"/v1/gym/envs/{segment(env)}", read=into(GymEnvView))
+
+
+def reset_gym_env(
+    env: UUID | str, *, seed: int | None = None, options: Mapping[str, Any] | None = None
+) -> Call[GymResetView]:
+    """Begin an episode in each world."""
+    body = GymResetRequest(seed=seed, options=None if options is None else dict(options))
+    return Call(method="POST", path=f"/v1/gym/envs/{segment(env)}/reset", json=dump(body), read=into(GymResetView))
+
+
+def step_gym_env(env: UUID | str, action: Sequence[float] | Sequence[Sequence[float]]) -> Call[GymStepView]:
+    """Act in each world."""
+    rows: Any = [list(row) if isinstance(row, Sequence) else float(row) for row in action]
+    body = GymStepRequest(action=rows)
+    return Call(method="POST", path=f"/v1/gym/envs/{segment(env)}/step", json=dump(body), read=into(GymStepView))
+
+
+def close_gym_env(env: UUID | str) -> Call[None]:
+    """End the process of an environment."""
+    return Call(method="DELETE", path=f"/v1/gym/envs/{segment(env)}", read=nothing)
 
 
 def list_jobs(

@@ -122,6 +122,14 @@ class Scheduler(Model):
     max_concurrent_jobs: Whole = Field(default=16, ge=1, description="Most jobs at a time.")
 
 
+class Gym(Model):
+    """Environments that learners elsewhere use."""
+
+    max_sessions: Whole = Field(default=16, ge=1, description="Most sessions of one organization at a time.")
+    max_envs: Whole = Field(default=1024, ge=1, description="Most worlds of one session.")
+    idle_seconds: Number = Field(default=600.0, gt=0, le=86_400, description="A session unused for so long ends.")
+
+
 class Metrics(Model):
     """Prometheus metrics."""
 
@@ -162,6 +170,7 @@ class Settings(Model):
     auth: Auth = Field(default=Auth(), description="Who may use the API.")
     engines: Mapping[str, EngineSettings] = Field(default={}, description="What each engine may use, by its name.")
     scheduler: Scheduler = Field(default=Scheduler(), description="Where jobs run.")
+    gym: Gym = Field(default=Gym(), description="Environments that learners elsewhere use.")
     metrics: Metrics = Field(default=Metrics(), description="Prometheus metrics.")
     logging: Logging = Field(default=Logging(), description="What the program says about its work.")
     runtime: Runtime = Field(default=Runtime(), description="Limits of the process that runs a twin.")

@@ -15,6 +15,7 @@ from hanzo_twin.runtime.places import postgres_directory
 from hanzo_twin.stores.buckets import Buckets, open_buckets
 from hanzo_twin.stores.database import Database
 from hanzo_twin.stores.embedded_postgres import EmbeddedPostgres
+from hanzo_twin.stores.gym_sessions import GymSessionRepository
 from hanzo_twin.stores.jobs import JobRepository
 from hanzo_twin.stores.migrate import upgrade
 from hanzo_twin.stores.runtimes import RuntimeRepository
@@ -36,6 +37,7 @@ class Platform:
     runtimes: RuntimeRepository
     scenes: SceneRepository
     jobs: JobRepository
+    gym_sessions: GymSessionRepository
     database_url: str
     buckets: Buckets
     scene_files: SceneFiles
@@ -65,6 +67,7 @@ class Platform:
                 runtimes=RuntimeRepository(database, chosen),
                 scenes=scenes,
                 jobs=JobRepository(database, chosen),
+                gym_sessions=GymSessionRepository(database, chosen),
                 database_url=url,
                 buckets=buckets,
                 scene_files=SceneFiles(scenes, buckets.scenes, settings.data_dir / "cache" / "scenes"),

@@ -113,6 +113,48 @@ class ValidateRequest(Request):
     version: Annotated[int | None, Field(ge=1, description="None takes the newest.")] = None
 
 
+class GymRequest(Request):
+    """An environment to make: the arguments of `hanzo_twin.make_vec`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"twin_id": "arm-1", "task": "reach", "num_envs": 8, "step_hz": 60}]}
+    )
+
+    twin_id: Annotated[str | None, Field(description="Name or id of a twin; none for a task's own scene.")] = None
+    task: Annotated[str | None, Field(description="Name of the task.", max_length=200)] = None
+    engine: Annotated[str | None, Field(description="None takes the twin's.", max_length=63)] = None
+    obs_type: Annotated[Literal["dict", "flat"], Field(description="Form of the observations.")] = "dict"
+    action_type: Annotated[str | None, Field(description="What actions command; none as the task.")] = None
+    step_hz: Annotated[
+        float | None, Field(gt=0, le=10_000, allow_inf_nan=False, description="Steps of the environment a second.")
+    ] = None
+    domain_randomization: Annotated[
+        bool | dict[str, Any], Field(description="Whether, or how, parameters are drawn for each episode.")
+    ] = False
+    num_envs: Annotated[int, Field(ge=1, description="Worlds that step together.")] = 1
+    organization: Annotated[str, Field(description="Owner.", max_length=63)] = "default"
+
+
+class GymResetRequest(Request):
+    """How the next episodes begin."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"seed": 7}]})
+
+    seed: Annotated[int | None, Field(ge=0, lt=2**62, description="World i gets seed + i; none goes on.")] = None
+    options: Annotated[dict[str, Any] | None, Field(description="`randomization`, `level`, `reset_mask`.")] = None
+
+
+class GymStepRequest(Request):
+    """What to do."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"action": [0.1, -0.4]}]})
+
+    action: Annotated[
+        list[Finite] | list[list[Finite]],
+        Field(description="Of one world; of several: one row each.", min_length=1, max_length=65_536),
+    ]
+
+
 class JobRequest(Request):
     """Long work to be done."""
 

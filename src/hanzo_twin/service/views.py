@@ -449,3 +449,52 @@ class JobLineView(BaseModel):
     number: Annotated[int, Field(description="Counts from 1 without gaps.")]
     time: datetime
     text: str
+
+
+class GymEnvView(BaseModel):
+    """An environment that a process of its own serves."""
+
+    model_config = _example(
+        id=_ID, organization="default", environment={"twin_id": "arm-1", "task": "reach"}, num_envs=1,
+        observation_space={"type": "box", "dtype": "float64", "shape": [2], "low": [None, None], "high": [None, None]},
+        action_space={"type": "box", "dtype": "float64", "shape": [1], "low": [-1.0], "high": [1.0]},
+        autoreset="Disabled", address="127.0.0.1:40613", token="…", idle_seconds=600.0, created_at=_TIME,
+    )  # fmt: skip
+
+    id: UUID
+    organization: str
+    environment: Annotated[dict[str, Any], Field(description="What was asked for.")]
+    num_envs: int
+    observation_space: Annotated[dict[str, Any], Field(description="Of one world; infinite bounds are null.")]
+    action_space: Annotated[dict[str, Any], Field(description="Of one world.")]
+    autoreset: Annotated[
+        str, Field(description="As Gymnasium names it: `Disabled` (reset when done) for one world, else `NextStep`.")
+    ]
+    address: Annotated[str, Field(description="gRPC, for batched binary steps: service hanzo_twin.gym.v1.Gym.")]
+    token: Annotated[str, Field(description="Bearer token of that service.")]
+    idle_seconds: Annotated[float, Field(description="It ends when it was not used for so long.")]
+    created_at: datetime
+
+
+class GymResetView(BaseModel):
+    """The first observation."""
+
+    model_config = _example(observation=[0.1, 0.0], info={})
+
+    observation: Annotated[Any, Field(description="Of one world; of several: arrays with a leading axis of worlds.")]
+    info: dict[str, Any]
+
+
+class GymStepView(BaseModel):
+    """What came of an action; of several worlds, lists."""
+
+    model_config = _example(
+        observation=[0.1, 0.2], reward=-0.3, done=False, terminated=False, truncated=False, info={"reward_upright": 0.1}
+    )  # fmt: skip
+
+    observation: Any
+    reward: float | list[float]
+    done: Annotated[bool | list[bool], Field(description="`terminated` or `truncated`.")]
+    terminated: bool | list[bool]
+    truncated: bool | list[bool]
+    info: dict[str, Any]

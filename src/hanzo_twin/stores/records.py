@@ -164,3 +164,29 @@ class JobLine:
     number: int
     time: datetime
     text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GymSessionRecord:
+    """An environment that a process of its own serves.
+
+    Args:
+        environment: the arguments of `hanzo_twin.make_vec` as they were asked for.
+        idle_seconds: it ends when it was not used for so long.
+        host / pid / started_ticks: its process. address / token: where it answers.
+        ended / ended_at: why and when it ended; empty while it may live.
+    """
+
+    id: UUID
+    organization: str
+    environment: JsonObject
+    num_envs: int
+    idle_seconds: float
+    host: str
+    pid: int
+    started_ticks: int
+    address: str
+    token: str
+    created_at: datetime
+    ended: str
+    ended_at: datetime | None

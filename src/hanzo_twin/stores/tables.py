@@ -147,3 +147,22 @@ job_lines = Table(
     Column("time", _TIME, nullable=False),
     Column("text", Text, nullable=False),
 )
+
+gym_sessions = Table(
+    "gym_sessions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organization", Text, nullable=False),
+    Column("environment", JSONB, nullable=False),
+    Column("num_envs", Integer, nullable=False),
+    Column("idle_seconds", Double, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started_ticks", BigInteger, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("created_at", _TIME, nullable=False),
+    Column("ended", Text, nullable=False),
+    Column("ended_at", _TIME),
+    Index(None, "created_at", "id"),
+)
