@@ -70,12 +70,8 @@ async def create_env(platform: Platform, request: GymRequest) -> GymEnvView:
 
 def _arguments(request: GymRequest) -> dict[str, Any]:
     """The arguments of `make_vec`; the caller of one world resets it, as of any environment."""
-    arguments = request.model_dump(exclude_unset=True, exclude={"organization", "twin_id"})
-    return {
-        **arguments,
-        "num_envs": request.num_envs,
-        "autoreset_mode": "Disabled" if request.num_envs == 1 else "NextStep",
-    }
+    arguments = request.model_dump(exclude_none=True, exclude={"organization", "twin_id"})
+    return {**arguments, "autoreset_mode": "Disabled" if request.num_envs == 1 else "NextStep"}
 
 
 async def _definition(platform: Platform, request: GymRequest) -> dict[str, Any] | None:

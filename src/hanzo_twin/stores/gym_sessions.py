@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 
 from hanzo_twin.clock import Clock, WallClock
 from hanzo_twin.errors import NotFoundError
@@ -48,7 +48,7 @@ class GymSessionRepository:
 
     async def living(self, *, organization: str | None = None) -> Sequence[GymSessionRecord]:
         """Those that are not known to have ended, oldest first."""
-        wanted = gym_sessions.c.ended_at.is_(None)
+        wanted: ColumnElement[bool] = gym_sessions.c.ended_at.is_(None)
         if organization is not None:
             wanted &= gym_sessions.c.organization == organization
         query = select(gym_sessions).where(wanted).order_by(gym_sessions.c.created_at, gym_sessions.c.id)
