@@ -1,4 +1,4 @@
-"""Environments over REST and gRPC, in processes of their own: what they give, how they end, what is told when they do."""
+"""Environments over REST and gRPC, in processes of their own: what they give and what is told when they end."""
 
 from __future__ import annotations
 
