@@ -15,7 +15,7 @@ import httpx
 from hanzo_twin.client import operations
 from hanzo_twin.client.call import DEFAULT_URL, Call, arrange, check, segment, transport_error
 from hanzo_twin.client.stream import EventParser, PartialFile, read_event, read_job
-from hanzo_twin.service.views import EventView, JobLineView, JobView
+from hanzo_twin.service.views import DownloadView, EventView, JobLineView, JobView
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -108,7 +108,13 @@ class Client:
 
     def download_scene(self, scene: str, path: str | Path, *, version: int | None = None) -> Path:
         """Save a scene at ``path`` (in it, where it is a folder); nothing is left behind if that fails."""
-        link = self.sign_scene_download(scene, version=version)
+        return self._download(self.sign_scene_download(scene, version=version), path)
+
+    def download_policy(self, job: UUID | str, path: str | Path) -> Path:
+        """Save the policy of a training job as a zip file, as `download_scene` does."""
+        return self._download(self.sign_policy_download(job), path)
+
+    def _download(self, link: DownloadView, path: str | Path) -> Path:
         try:
             with PartialFile(Path(path), link.filename) as file, self._http.stream("GET", link.url) as response:
                 if not response.is_success:
@@ -158,6 +164,7 @@ class Client:
     submit_job = _sync(operations.submit_job)
     get_job = _sync(operations.get_job)
     cancel_job = _sync(operations.cancel_job)
+    sign_policy_download = _sync(operations.sign_policy_download)
     get_job_lines = _sync(operations.get_job_lines)
     get_health = _sync(operations.get_health)
     get_readiness = _sync(operations.get_readiness)
@@ -218,7 +225,13 @@ class AsyncClient:
 
     async def download_scene(self, scene: str, path: str | Path, *, version: int | None = None) -> Path:
         """Save a scene at ``path`` (in it, where it is a folder); nothing is left behind if that fails."""
-        link = await self.sign_scene_download(scene, version=version)
+        return await self._download(await self.sign_scene_download(scene, version=version), path)
+
+    async def download_policy(self, job: UUID | str, path: str | Path) -> Path:
+        """Save the policy of a training job as a zip file, as `download_scene` does."""
+        return await self._download(await self.sign_policy_download(job), path)
+
+    async def _download(self, link: DownloadView, path: str | Path) -> Path:
         try:
             with PartialFile(Path(path), link.filename) as file:
                 async with self._http.stream("GET", link.url) as response:
@@ -269,6 +282,7 @@ class AsyncClient:
     submit_job = _async(operations.submit_job)
     get_job = _async(operations.get_job)
     cancel_job = _async(operations.cancel_job)
+    sign_policy_download = _async(operations.sign_policy_download)
     get_job_lines = _async(operations.get_job_lines)
     get_health = _async(operations.get_health)
     get_readiness = _async(operations.get_readiness)

@@ -348,6 +348,11 @@ def cancel_job(job: UUID | str) -> Call[JobView]:
     return Call(method="POST", path=f"/v1/jobs/{segment(job)}/cancel", read=into(JobView))
 
 
+def sign_policy_download(job: UUID | str) -> Call[DownloadView]:
+    """A link from which the policy of a training job can be got, until it expires."""
+    return Call(method="GET", path=f"/v1/jobs/{segment(job)}/policy", read=into(DownloadView))
+
+
 def get_job_lines(job: UUID | str, *, after: int = 0, limit: int | None = None) -> Call[list[JobLineView]]:
     """Lines of a job's log after that number."""
     params = {"after": after, "limit": limit}

@@ -10,8 +10,11 @@ from uuid import UUID
 from hanzo_twin.errors import InvalidInputError, NotFoundError, nearest
 from hanzo_twin.jobs.port import kinds, load_kind
 from hanzo_twin.jobs.queue import enqueue
+from hanzo_twin.runtime.twin_files import StoredTwinFiles
 from hanzo_twin.service.context import Platform
-from hanzo_twin.service.views import JobLineView, JobView, Page
+from hanzo_twin.service.downloads import sign
+from hanzo_twin.service.lookup import find_twin
+from hanzo_twin.service.views import DownloadView, JobLineView, JobView, Page
 from hanzo_twin.stores.records import JobRecord, JobState
 
 _POLL_S = 0.3
@@ -20,13 +23,16 @@ _POLL_S = 0.3
 async def submit_job(platform: Platform, *, kind: str, spec: Mapping[str, Any], organization: str) -> JobView:
     """Store a job and put it into the queue.
 
+    Where ``twin`` in the spec names a twin of this platform, its definition of this moment is put beside it.
+
     Raises:
         InvalidInputError: its spec cannot be run, or its kind is unknown. NotInstalledError: an extra is missing.
         StoreUnavailableError: the database does not answer; nothing was stored.
     """
     if kind not in kinds():
         raise InvalidInputError(f"There is no job of kind '{kind}'.", hint=nearest(kind, kinds()))
-    checked = await asyncio.to_thread(lambda: load_kind(kind).check(spec))
+    given = await _with_definition(platform, spec)
+    checked = await asyncio.to_thread(lambda: load_kind(kind).check(given))
     record = await platform.jobs.create(kind=kind, spec=checked, organization=organization)
     try:
         await enqueue(platform.database_url, record.id)
@@ -34,6 +40,15 @@ async def submit_job(platform: Platform, *, kind: str, spec: Mapping[str, Any], 
         await platform.jobs.finish(record.id, "failed", error={"code": "store-unavailable", "message": "Not queued."})
         raise
     return _view(record)
+
+
+async def _with_definition(platform: Platform, spec: Mapping[str, Any]) -> dict[str, Any]:
+    twin = spec.get("twin")
+    if not isinstance(twin, str):
+        return dict(spec)
+    record = await find_twin(platform, twin)
+    localized = await StoredTwinFiles(platform.buckets, platform.scene_files).localize(record.definition)
+    return {**spec, "definition": localized}
 
 
 async def list_jobs(
@@ -62,6 +77,21 @@ async def cancel_job(platform: Platform, job: str) -> JobView:
         NotFoundError: no such job. ConflictError: it has ended.
     """
     return _view(await platform.jobs.request_cancel(_id(job), organization=None))
+
+
+async def sign_policy(platform: Platform, job: str, *, base_url: str) -> DownloadView:
+    """A link to the policy that a training job made, with its lineage and curves.
+
+    Raises:
+        NotFoundError: no such job, or it has made none.
+    """
+    record = await platform.jobs.get(_id(job), organization=None)
+    key = (record.result or {}).get("policy")
+    if key is None:
+        raise NotFoundError(f"Job {record.id} has no policy: it is {record.state}.", hint="Training jobs make policies.")
+    info = await platform.buckets.checkpoints.info(key)
+    name = f"{record.spec.get('task') or 'policy'}-{str(record.id)[:8]}.zip"
+    return await sign(platform, "checkpoints", key, filename=name, size=info.size, base_url=base_url)
 
 
 async def job_lines(platform: Platform, job: str, *, after: int = 0, limit: int = 1000) -> list[JobLineView]:

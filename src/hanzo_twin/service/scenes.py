@@ -7,9 +7,7 @@ import base64
 import binascii
 import tempfile
 import zipfile
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from hanzo_twin.errors import ConflictError, InvalidInputError, NotFoundError, S
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.service.bundle import BundleLimits, Upload, choose_root, digest, unpack
 from hanzo_twin.service.context import Platform
+from hanzo_twin.service.downloads import sign
 from hanzo_twin.service.lookup import DEFAULT_ORGANIZATION, parse_id
 from hanzo_twin.service.problems import DiagnosisView
 from hanzo_twin.service.scene_check import SceneReport, check_scene
@@ -28,7 +27,6 @@ from hanzo_twin.stores.records import SceneRecord, SceneVersionRecord
 from hanzo_twin.stores.scene_files import SceneAddress
 
 LIMITS = BundleLimits()
-_LINK_SECONDS = 900.0
 _STAMP = (2020, 1, 1, 0, 0, 0)
 
 
@@ -146,34 +144,10 @@ async def sign_download(platform: Platform, scene: str, *, version: int | None =
     """
     record = await find_scene(platform, scene)
     chosen = await platform.scenes.version(record.id, version)
-    link = await platform.buckets.scenes.signed_url(chosen.object_key, _LINK_SECONDS)
-    return DownloadView(
-        url=base_url.rstrip("/") + link if link.startswith("/") else link,
-        filename=f"{record.name}-v{chosen.version}.zip",
-        size_bytes=chosen.size,
-        expires_at=datetime.fromtimestamp(platform.clock.now(), UTC) + timedelta(seconds=_LINK_SECONDS),
+    filename = f"{record.name}-v{chosen.version}.zip"
+    return await sign(
+        platform, "scenes", chosen.object_key, filename=filename, size=chosen.size, base_url=base_url
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Download:
-    """An object on its way: its size in bytes, and its content piece by piece."""
-
-    size: int
-    content: AsyncIterator[bytes]
-
-
-async def open_download(platform: Platform, token: str) -> Download:
-    """What a link of `sign_download` to a local store stands for.
-
-    Raises:
-        NotFoundError: the link is forged, damaged or expired, or the object is gone.
-    """
-    if platform.buckets.signer is None:
-        raise NotFoundError("Objects of this platform are not served here.", hint="Ask for a download link.")
-    key = platform.buckets.signer.verify(token)
-    info = await platform.buckets.scenes.info(key)
-    return Download(size=info.size, content=platform.buckets.scenes.stream(key))
 
 
 async def delete_scene(platform: Platform, scene: str) -> None:

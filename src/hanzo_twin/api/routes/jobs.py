@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from hanzo_twin.api.dependencies import Cursor, Limit, Organization, PlatformDep
@@ -14,7 +14,7 @@ from hanzo_twin.errors import HanzoTwinError
 from hanzo_twin.service import jobs
 from hanzo_twin.service.problems import to_problem
 from hanzo_twin.service.requests import JobRequest
-from hanzo_twin.service.views import JobLineView, JobView, Page
+from hanzo_twin.service.views import DownloadView, JobLineView, JobView, Page
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -63,6 +63,12 @@ async def get_job(platform: PlatformDep, job: JobRef) -> JobView:
 async def cancel_job(platform: PlatformDep, job: JobRef) -> JobView:
     """It saves what it has and ends; one that waits never begins."""
     return await jobs.cancel_job(platform, job)
+
+
+@router.get("/{job}/policy", operation_id="downloadPolicy", summary="Get a link to the policy", responses=documented(404))
+async def sign_policy(request: Request, platform: PlatformDep, job: JobRef) -> DownloadView:
+    """A signed link to the policy that a training job made (ONNX, SB3), its lineage and curves, until it expires."""
+    return await jobs.sign_policy(platform, job, base_url=str(request.base_url))
 
 
 @router.get("/{job}/lines", operation_id="getJobLines", summary="Read the log", responses=documented(404))

@@ -40,7 +40,7 @@ class Policy:
             self._session = onnxruntime.InferenceSession(
                 str(folder / ONNX), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # noqa: BLE001  the library raises classes of its own for each kind of damage
+        except Exception as error:  # the library raises classes of its own for each kind of damage
             raise InvalidInputError(f"'{folder / ONNX}' cannot be run: {error}.") from error
         self._input = self._session.get_inputs()[0].name
         self.observation_size = int(self._session.get_inputs()[0].shape[1])
@@ -111,7 +111,7 @@ def _export_onnx(path: Path, model: Any, moments: Any) -> None:
     clip = float("inf") if moments is None else float(moments.clip_obs)
     epsilon = 0.0 if moments is None else float(moments.epsilon)
 
-    class Deterministic(torch.nn.Module):
+    class Deterministic(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not followed
         def __init__(self) -> None:
             super().__init__()
             self.policy = model.policy

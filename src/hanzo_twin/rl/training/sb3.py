@@ -19,6 +19,7 @@ class TwinVecEnv(VecEnv):  # type: ignore[misc]  # stable-baselines3 is not foll
     """
 
     def __init__(self, env: TwinVectorEnv) -> None:
+        self.render_mode = None
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
         self.env = env
         self._actions: np.ndarray | None = None
@@ -52,7 +53,7 @@ class TwinVecEnv(VecEnv):  # type: ignore[misc]  # stable-baselines3 is not foll
         if done.any():
             told = list(told)
             final = infos.get("final_info", {})
-            for index in np.flatnonzero(done):
+            for index in np.flatnonzero(done).tolist():
                 told[index] = self._ended(index, infos["final_obs"][index], bool(truncated[index]), final)
             self._returns[done] = 0.0
             self._lengths[done] = 0
@@ -72,7 +73,7 @@ class TwinVecEnv(VecEnv):  # type: ignore[misc]  # stable-baselines3 is not foll
         self.env.close()
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        return [getattr(self.env, attr_name)] * len(self._chosen(indices))
+        return [getattr(self.env, attr_name, None)] * len(self._chosen(indices))
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         raise AttributeError(f"The worlds share '{attr_name}'; it cannot be set for some of them.")
