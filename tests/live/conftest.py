@@ -18,8 +18,13 @@ from hanzo_twin.errors import NotInstalledError
 MakeBroker = Callable[..., LocalBroker]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests here race real processes against real clocks: one that fails runs once more, and the summary counts it."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests here race real processes against real clocks: one that fails runs once more, and the summary counts it.
+
+    ``--reruns 0`` shows the first failure.
+    """
+    if config.getoption("reruns", None) is not None:
+        return
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.flaky(reruns=1))

@@ -13,10 +13,12 @@ from hanzo_twin.cli import (
     history,
     jobs,
     parameters,
+    policies,
     scene_convert,
     scenes,
     serve,
     status,
+    train,
     twins,
     whatif,
 )
@@ -67,6 +69,8 @@ app.add_typer(parameters.app, name="parameters")
 scene_convert.register(scenes.app)
 app.add_typer(scenes.app, name="scene")
 app.add_typer(jobs.app, name="job")
+train.register(app)
+app.add_typer(policies.app, name="policy")
 demo.register(app)
 
 

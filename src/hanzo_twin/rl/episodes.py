@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanzo_twin.engines.port import Batch
+from hanzo_twin.engines.state import SimState
 from hanzo_twin.rl.actions import action_map
 from hanzo_twin.rl.chance import Draws, Words, seed_words
 from hanzo_twin.rl.delay import CommandDelay
@@ -282,6 +283,35 @@ class Episodes:
         if not self._unbounded:
             np.minimum(np.maximum(observations, self.layout.low), self.layout.high, out=observations)
         return observations
+
+    # --- beside a twin that somebody else advances
+
+    def follow(self, states: Sequence[SimState]) -> None:
+        """Take over the states [N] of twins that were advanced elsewhere, as one more step of theirs."""
+        self.batch.set_state(states)
+        self.world.steps += 1
+        self.world.refresh()
+        if self.task.remember is not None:
+            self.task.remember(self.world)
+
+    def observe(self) -> ObservationArray:
+        """What an agent sees now [N, size]."""
+        return self._observe()
+
+    def command(self, actions: FloatArray) -> Mapping[str, FloatArray]:
+        """What ``actions`` [N, n_actions] command, by field of `JointCommand` [N, n_joints]; nothing moves."""
+        world = self.world
+        clipped = np.minimum(np.maximum(actions, -1.0), 1.0)
+        world.previous_action, world.action = world.action, clipped
+        return self.actions.commands(clipped, world.joint_positions, world.step_seconds)
+
+    def rewards(self) -> FloatArray:
+        """Of the step that `follow` took over [N]."""
+        return self._rewards()[1]
+
+    def succeeds(self) -> BoolArray | None:
+        """Whether the goal is reached now [N]; None where the task does not say."""
+        return None if self.task.success is None else self.task.success(self.world)
 
     def _drawn(self) -> Values | None:
         if self._randomizer is None:

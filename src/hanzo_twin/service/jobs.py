@@ -88,7 +88,9 @@ async def sign_policy(platform: Platform, job: str, *, base_url: str) -> Downloa
     record = await platform.jobs.get(_id(job), organization=None)
     key = (record.result or {}).get("policy")
     if key is None:
-        raise NotFoundError(f"Job {record.id} has no policy: it is {record.state}.", hint="Training jobs make policies.")
+        raise NotFoundError(
+            f"Job {record.id} has no policy: it is {record.state}.", hint="Training jobs make policies."
+        )
     info = await platform.buckets.checkpoints.info(key)
     name = f"{record.spec.get('task') or 'policy'}-{str(record.id)[:8]}.zip"
     return await sign(platform, "checkpoints", key, filename=name, size=info.size, base_url=base_url)

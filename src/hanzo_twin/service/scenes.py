@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from hanzo_twin.definition.base import Name
-from hanzo_twin.errors import ConflictError, InvalidInputError, NotFoundError, SceneError
+from hanzo_twin.errors import ConflictError, InvalidInputError, SceneError
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.service.bundle import BundleLimits, Upload, choose_root, digest, unpack
 from hanzo_twin.service.context import Platform
@@ -145,9 +145,7 @@ async def sign_download(platform: Platform, scene: str, *, version: int | None =
     record = await find_scene(platform, scene)
     chosen = await platform.scenes.version(record.id, version)
     filename = f"{record.name}-v{chosen.version}.zip"
-    return await sign(
-        platform, "scenes", chosen.object_key, filename=filename, size=chosen.size, base_url=base_url
-    )
+    return await sign(platform, "scenes", chosen.object_key, filename=filename, size=chosen.size, base_url=base_url)
 
 
 async def delete_scene(platform: Platform, scene: str) -> None:

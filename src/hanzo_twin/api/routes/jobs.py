@@ -65,7 +65,9 @@ async def cancel_job(platform: PlatformDep, job: JobRef) -> JobView:
     return await jobs.cancel_job(platform, job)
 
 
-@router.get("/{job}/policy", operation_id="downloadPolicy", summary="Get a link to the policy", responses=documented(404))
+@router.get(
+    "/{job}/policy", operation_id="downloadPolicy", summary="Get a link to the policy", responses=documented(404)
+)
 async def sign_policy(request: Request, platform: PlatformDep, job: JobRef) -> DownloadView:
     """A signed link to the policy that a training job made (ONNX, SB3), its lineage and curves, until it expires."""
     return await jobs.sign_policy(platform, job, base_url=str(request.base_url))

@@ -29,7 +29,7 @@ async def get_object(
     purpose: Annotated[Literal["scenes", "checkpoints"], Path(description="From the link.")],
     token: Token,
 ) -> StreamingResponse:
-    """The archive of a scene or a policy. The link is its own credential; one that is altered or expired finds nothing."""
+    """The archive of a scene or a policy. The link is its own credential; altered or expired it finds nothing."""
     download = await open_download(platform, purpose, token)
     headers = {"Content-Length": str(download.size), "Content-Disposition": "attachment"}
     return StreamingResponse(download.content, media_type="application/zip", headers=headers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -44,11 +44,15 @@ class LivePolicy:
     It has a world of its own, set to the twin's state at each step, in which it computes observations and rewards as in
     training.
 
+    Args:
+        environment: as `load.environment_of` gives it, with the definition of the twin.
+        seed: of what the task draws for an episode, such as a goal.
+
     Raises:
         UnsupportedError: the policy commands efforts of joints whose drives would fight it.
     """
 
-    def __init__(self, policy: Policy, twin: LiveTwin, environment: dict[str, Any]) -> None:
+    def __init__(self, policy: Policy, twin: LiveTwin, environment: dict[str, Any], *, seed: int) -> None:
         arguments = {name: environment[name] for name in ("engine", "task", "step_hz")}
         setup = resolve(environment["twin_id"], domain_randomization=False, **arguments)
         batch = load_worlds(setup.engine, setup.scene, setup.config, 1, threads=1)
@@ -60,22 +64,23 @@ class LivePolicy:
             randomization=None,
             autoreset=Autoreset.DISABLED,
         )
+        self._episodes.reset(seeds=[seed])  # draws what the task remembers of an episode, such as a goal
         self._policy, self._twin = policy, twin
         self._joints = batch.joint_names
         self._refuse_fights()
         self.step_seconds = setup.engine_steps * setup.config.step_seconds
 
     def _refuse_fights(self) -> None:
-        for path in self._episodes.actions.names:
-            joint = self._episodes.batch.scene.joints.get(path)
-            driven = joint is not None and joint.drive is not None
-            if driven and joint is not None and joint.drive is not None and joint.drive.stiffness > 0:
-                fields = self._episodes.commanded_fields
-                if fields == ("efforts",):
-                    raise UnsupportedError(
-                        f"The policy commands the effort of '{path}', whose drive would act against it.",
-                        hint="Set its driveStiffness and driveDamping to 0 with 'hanzo-twin parameters set' first.",
-                    )
+        episodes = self._episodes
+        if "efforts" not in episodes.command(np.zeros((1, episodes.actions.size))):
+            return
+        for path in episodes.actions.names:
+            joint = episodes.batch.scene.joints[path]
+            if joint.drive is not None and (joint.drive.stiffness > 0 or joint.drive.damping > 0):
+                raise UnsupportedError(
+                    f"The policy commands the effort of '{path}', whose drive would act against it.",
+                    hint="Train it with action_type joint, joint_position or joint_velocity.",
+                )
 
     def run(
         self, seconds: float, *, stopping: Callable[[], bool], progress: Callable[[float, float], None]
@@ -83,10 +88,10 @@ class LivePolicy:
         """Act for ``seconds`` of wall time, or until ``stopping``."""
         episodes, total, latest, steps = self._episodes, 0.0, 0.0, 0
         begin = time.monotonic()
-        episodes.follow(self._twin.state())
+        episodes.follow([self._twin.state()])
         while (now := time.monotonic() - begin) < seconds and not stopping():
             observations = episodes.observe()
-            action = self._policy.act(observations)
+            action = self._policy.act(observations.astype(np.float64))
             commands = episodes.command(action)
             self._twin.command(self._inputs(commands))
             steps += 1
@@ -94,7 +99,7 @@ class LivePolicy:
             late = time.monotonic() - due
             latest = max(latest, late)
             time.sleep(max(0.0, -late))
-            episodes.follow(self._twin.state())
+            episodes.follow([self._twin.state()])
             total += float(episodes.rewards()[0])
             progress(now / seconds, total)
         success = episodes.succeeds()
@@ -106,7 +111,7 @@ class LivePolicy:
             latest_s=latest,
         )
 
-    def _inputs(self, commands: dict[str, np.ndarray]) -> dict[str, float]:
+    def _inputs(self, commands: Mapping[str, np.ndarray]) -> dict[str, float]:
         commanded = set(self._episodes.actions.names) | set(getattr(self._episodes.actions, "joints", ()))
         return {
             f"{joint}.{_FIELDS[field]}": float(values[0, column])

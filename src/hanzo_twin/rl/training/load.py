@@ -23,7 +23,9 @@ def find_policy(path: Path, unpacked: Path) -> Policy:
             with zipfile.ZipFile(path) as archive:
                 archive.extractall(unpacked)
         except (zipfile.BadZipFile, OSError) as error:
-            raise InvalidInputError(f"'{path}' is no policy: {error}.", hint="Name the folder or zip of one.") from error
+            raise InvalidInputError(
+                f"'{path}' is no policy: {error}.", hint="Name the folder or zip of one."
+            ) from error
         return Policy(unpacked)
     return Policy(path / "policy" if not (path / LINEAGE).exists() and (path / "policy").is_dir() else path)
 

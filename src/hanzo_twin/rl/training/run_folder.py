@@ -32,6 +32,7 @@ class RunFolder:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            self._lock.close()
             raise ConflictError(
                 f"Another process trains in '{folder}'.", hint="Wait for it, or choose another --output."
             ) from None

@@ -19,9 +19,8 @@ class TwinVecEnv(VecEnv):  # type: ignore[misc]  # stable-baselines3 is not foll
     """
 
     def __init__(self, env: TwinVectorEnv) -> None:
-        self.render_mode = None
+        self.env = env  # the base class asks it for its render mode
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
-        self.env = env
         self._actions: np.ndarray | None = None
         self._returns = np.zeros(env.num_envs)
         self._lengths = np.zeros(env.num_envs, dtype=np.int64)

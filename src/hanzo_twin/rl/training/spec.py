@@ -46,7 +46,7 @@ class TrainingSpec(BaseModel):
         float | None, Field(gt=0, le=1, description="End once so many held-out episodes succeed.")
     ] = None
     stop_at_return: Annotated[float | None, Field(description="End once the mean held-out return is that high.")] = None
-    tracking_uri: Annotated[str | None, Field(description="MLflow server or folder to report to as well.")] = None
+    tracking_uri: Annotated[str | None, Field(description="MLflow to report to: http://… or sqlite:///file.")] = None
 
     @model_validator(mode="after")
     def _check(self) -> TrainingSpec:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from hanzo_twin.errors import InvalidInputError, NotInstalledError
 
@@ -81,11 +84,19 @@ def draw_curves(rows: list[dict[str, float]], path: Path, title: str) -> Path | 
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for (label, names), axis in zip(panels, axes, strict=True):
-        for name, style in zip(names, ({"color": "tab:blue", "alpha": 0.6}, {"color": "tab:red", "marker": "o"})):
-            points = [(row["steps"], row[name]) for row in rows if name in row]
-            if points:
-                which = "held-out episodes" if name.startswith("evaluation") else "training"
-                axis.plot(*zip(*points), label=which, markersize=4, linewidth=1.4, **style)
+        for name in names:
+            judged = name.startswith("evaluation")
+            points = np.array([(row["steps"], row[name]) for row in rows if name in row]).reshape(-1, 2)
+            if len(points):
+                axis.plot(
+                    points[:, 0],
+                    points[:, 1],
+                    label="held-out episodes" if judged else "training",
+                    color="tab:red" if judged else "tab:blue",
+                    marker="o" if judged else "",
+                    markersize=4,
+                    linewidth=1.4,
+                )
         axis.set_ylabel(label)
         axis.grid(alpha=0.3)
     axes[0].legend(loc="best", fontsize="small")
@@ -101,12 +112,14 @@ class _MlflowRun:
     def __init__(self, uri: str, folder: Path, name: str, parameters: Mapping[str, Any]) -> None:
         try:
             from mlflow import MlflowClient
+            from mlflow.entities import Metric
             from mlflow.exceptions import MlflowException
         except ModuleNotFoundError as missing:
             raise NotInstalledError(
                 "tracking_uri needs the package 'mlflow-skinny', which is not installed.",
                 hint="Install it with: pip install 'hanzo-twin[train]'",
             ) from missing
+        self._metric = Metric
         known = folder / "mlflow_run"
         try:
             self._client = MlflowClient(tracking_uri=uri)
@@ -124,8 +137,10 @@ class _MlflowRun:
         known.write_text(self._run, encoding="utf-8")
 
     def log(self, steps: int, metrics: Mapping[str, float]) -> None:
-        for name, value in metrics.items():
-            self._client.log_metric(self._run, name, value, step=steps)
+        now = int(time.time() * 1000)
+        self._client.log_batch(
+            self._run, metrics=[self._metric(name, value, now, steps) for name, value in metrics.items()]
+        )
 
     def close(self, *, succeeded: bool) -> None:
         self._client.set_terminated(self._run, "FINISHED" if succeeded else "KILLED")

@@ -34,6 +34,7 @@ from hanzo_twin.spatial import FloatArray
 
 POLICY, CHECKPOINTS = "policy", "checkpoints"
 _REPORT_S = 1.0
+_DRAW_S = 15.0
 _EPISODES = 100
 _PACKAGES = ("hanzo-twin", "stable-baselines3", "torch", "gymnasium", "numpy", "mujoco")
 
@@ -100,7 +101,7 @@ class _Run:
             name=f"{self.metadata['task']} {spec.algo} {spec.seed}",
             parameters={**spec.model_dump(exclude={"definition"}), **self.chosen},
         )
-        self.started = time.monotonic()
+        self.started = self.drawn = time.monotonic()
         self.reached = False
 
     def run(self) -> dict[str, Any]:
@@ -112,6 +113,8 @@ class _Run:
                 self.model.learn(remaining, callback=_Callback(self), reset_num_timesteps=self.begun_at == 0)
             if not self.watcher.stopping:
                 self.evaluate(force=True)
+                if remaining > 0:
+                    self.save()
                 finished = True
         finally:
             self.tracker.draw(self.title)
@@ -156,7 +159,9 @@ class _Run:
         if self.best is None or _score(summary) > _score(self.best):
             self.best = {**summary, "steps": steps, "seconds": self.seconds}
             write_policy(self.folder / POLICY, self.model, self.moments, self.lineage(self.best))
-        self.tracker.draw(self.title)
+        if time.monotonic() - self.drawn >= _DRAW_S:
+            self.tracker.draw(self.title)
+            self.drawn = time.monotonic()
         self.reached = self._good_enough(summary)
 
     def _good_enough(self, summary: dict[str, Any]) -> bool:
@@ -211,7 +216,6 @@ class _Callback(BaseCallback):  # type: ignore[misc]  # stable-baselines3 is not
             self._run.evaluate()
             if self._run.reached:
                 self._run.watcher.log("The policy is good enough; training ends.")
-                self._run.save()
                 return False
         if time.monotonic() - self._reported[0] >= _REPORT_S:
             self._report()
