@@ -205,7 +205,8 @@ class Joint:
         max_velocity / max_effort: limits of the actuator, infinite where unknown.
         stiffness / rest_position: passive spring.
         closes_loop: True for a joint outside the articulation's tree.
-        free_axes: of a ``d6`` joint.
+        free_axes: of a ``d6`` joint: translations along the parent's joint frame, then rotations about x, y and z in
+            this order, each about the axis as those before it have turned it.
     """
 
     path: str

@@ -91,6 +91,18 @@ class JointConformance(FeatureSuite):
         assert free == pytest.approx(ball, abs=2e-3)
         assert np.abs(ball[:, 1]).max() > 0.005
 
+    def test_three_rotations_give_way_to_any_torque(self, engine: Engine, capabilities: EngineCapabilities) -> None:
+        self.need(capabilities, "d6_joints", "d6_rotations")
+        axes = [Axis(name=name, rotation=True) for name in ("x", "y", "z")]
+        with running(engine, feature_scenes.d6(*axes)) as simulation:
+            force, torque = np.array([5.0, 0.0, 0.0]), np.array([0.5, 1.0, 0.1])
+            simulation.set_applied_wrench(feature_scenes.BOB, force, torque)
+            simulation.step(10)
+            spin = simulation.get_observation(feature_scenes.BOB)["angular_velocity"]
+            # From rest, ω = I⁻¹ (τ + r × F) t about the pivot; it turned by less than a thousandth.
+            about_pivot = torque + np.cross([0.0, 0.0, -1.0], force)
+            assert spin == pytest.approx(about_pivot / [1.01, 1.01, 0.01] * 0.01, rel=5e-3)
+
     def test_a_d6_joint_moves_in_its_free_axes_only(self, engine: Engine, capabilities: EngineCapabilities) -> None:
         self.need(capabilities, "d6_joints")
         axes = (Axis(name="x", rotation=False, lower=-0.1, upper=0.1), Axis(name="y", rotation=True))

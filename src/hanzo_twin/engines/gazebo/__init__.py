@@ -30,7 +30,7 @@ class GazeboEngine:
             deterministic=True,
             contacts=True,
             dynamics=True,
-            joint_kinds=("fixed", "revolute", "prismatic", "spherical"),
+            joint_kinds=("fixed", "revolute", "prismatic", "spherical", "d6"),
             geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
             parameters=SUPPORTED,
             sensors=ALL_KINDS,
@@ -38,6 +38,9 @@ class GazeboEngine:
             friction_rule="minimum",
             features=(
                 "spherical_joints",
+                "d6_joints",
+                "d6_rotations",
+                "d6_drives",
                 "acceleration_drives",
                 "mimic_joints",
                 "loops",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hanzo_twin.engines.chains import expand
 from hanzo_twin.engines.drive import DriveLaw, JointDynamics
 from hanzo_twin.engines.effective import effective_scene
 from hanzo_twin.engines.gazebo import native_state
@@ -73,7 +74,8 @@ class GazeboSimulation:
             first = articulated.index(articulation.joints[0]) if articulation.joints else 0
             self._columns[articulation.path] = slice(first, first + len(articulation.joints))
         self._joint_count = len(articulated)
-        self._world: World = build_world(scene, config)
+        self._chained = expand(scene)
+        self._world: World = build_world(self._chained, config)
         #: Joints that articulations command, then the others of one freedom.
         self._joints = [*articulated, *(path for path in self._world.joints if path not in set(articulated))]
         self._rows = {path: row for row, path in enumerate(scene.bodies)}
@@ -126,7 +128,7 @@ class GazeboSimulation:
     def _write_laws(self) -> None:
         seconds = self.config.step_seconds / self.config.substeps
         for tree in self._trees:
-            joints = self._effective.joints
+            joints = expand(self._effective).joints
             dynamics = JointDynamics.of([joints[path] for path in tree.joints])
             tree.law = DriveLaw(dynamics, seconds, base=tree.others)
             tree.couplings = Couplings(joints, tree.joints, dynamics, seconds, base=tree.others)
@@ -140,7 +142,7 @@ class GazeboSimulation:
             body = self.scene.bodies[path]
             velocity = np.array([*body.linear_velocity, *body.angular_velocity])
             place_root(self._world, path, body.pose_world_body.as_array(), velocity)
-        joints = [self.scene.joints[path] for path in self._joints]
+        joints = [self._chained.joints[path] for path in self._joints]
         self._place_joints(
             np.array([joint.initial_position for joint in joints]),
             np.array([joint.initial_velocity for joint in joints]),

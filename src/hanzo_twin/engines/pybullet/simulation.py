@@ -10,6 +10,7 @@ import numpy as np
 import pybullet
 from pybullet import getBaseVelocity, stepSimulation
 
+from hanzo_twin.engines.chains import expand
 from hanzo_twin.engines.drive import DriveLaw, JointDynamics
 from hanzo_twin.engines.effective import effective_scene
 from hanzo_twin.engines.parameters import ParameterValues, gravity_addresses
@@ -66,10 +67,11 @@ class PybulletSimulation:
         self.config = config
         self.parameters = ParameterValues(scene, engine=ENGINE, supported=SUPPORTED)
         self._seconds = config.step_seconds / config.substeps
+        self._chained = expand(scene)
         articulated = [path for articulation in scene.articulations.values() for path in articulation.joints]
         loose = [
             joint.path
-            for joint in scene.joints.values()
+            for joint in self._chained.joints.values()
             if joint.kind != "fixed" and not joint.closes_loop and joint.path not in articulated
         ]
         self._joints = [*articulated, *loose]
@@ -94,7 +96,7 @@ class PybulletSimulation:
     def _build(self) -> None:
         """Make the world of the scene with the parameters in force."""
         self._effective = effective_scene(self.scene, self.parameters)
-        self._world: World = build_world(self._effective, self.config, deformable=self._deformable)
+        self._world: World = build_world(expand(self._effective), self.config, deformable=self._deformable)
         self._client = self._world.client
         # Bullet has a thousand clients: one that nobody closes is given back with the last reference to it.
         self._release = weakref.finalize(self, pybullet.disconnect, self._client)
@@ -109,7 +111,7 @@ class PybulletSimulation:
         self._write_gravity()
 
     def _laws(self) -> list[DriveLaw]:
-        joints = self._effective.joints
+        joints = expand(self._effective).joints
         return [
             DriveLaw(
                 JointDynamics.of([joints[path] for path in plan.joints]), self._seconds, base=6 if plan.floating else 0
@@ -152,7 +154,7 @@ class PybulletSimulation:
             body = self.scene.bodies[path]
             velocity = np.array([*body.linear_velocity, *body.angular_velocity])
             place_root(self._world, path, body.pose_world_body.as_array(), velocity)
-        joints = [self.scene.joints[path] for path in self._joints]
+        joints = [self._chained.joints[path] for path in self._joints]
         self._reset_joints(
             np.array([joint.initial_position for joint in joints]),
             np.array([joint.initial_velocity for joint in joints]),
