@@ -41,7 +41,7 @@ def _chain(joint: Joint) -> list[Joint]:
     axes = sorted(joint.free_axes, key=lambda axis: (axis.rotation, axis.name))
     if not axes:
         return [replace(joint, kind="fixed", free_axes=())]
-    chain = []
+    chain: list[Joint] = []
     for index, axis in enumerate(axes):
         last = index == len(axes) - 1
         chain.append(
