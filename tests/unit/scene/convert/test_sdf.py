@@ -14,6 +14,7 @@ from hanzo_twin.scene.convert import convert
 from hanzo_twin.scene.convert.sdf import write
 from hanzo_twin.scene.load import load_scene
 from hanzo_twin.scene.model import Mesh, Scene
+from hanzo_twin.spatial import Pose
 from hanzo_twin.testing.physics_equivalence import compare_physics
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
@@ -146,3 +147,13 @@ def test_meshes_go_to_files_beside(tmp_path: Path) -> None:
     assert isinstance(found.geometry, Mesh)
     assert found.geometry.vertices == pytest.approx(corners)
     assert found.geometry.approximation == "convexHull"
+
+
+def test_joint_frames_anywhere_on_their_bodies(tmp_path: Path) -> None:
+    scene = load_scene(EXAMPLES / "arm/arm.usda")
+    frame = Pose.of((0.1, -0.2, 0.3), (0.8, 0.1, 0.5, -0.3))
+    joints = {path: replace(joint, pose_child_joint=frame) for path, joint in scene.joints.items()}
+    scene = replace(scene, joints=joints)
+    write(scene, tmp_path / "robot.sdf")
+    difference = compare_physics(scene, load_scene(tmp_path / "robot.sdf"))
+    assert max(difference.mass_matrix, difference.gravity, difference.positions) < 1e-6, difference.report()

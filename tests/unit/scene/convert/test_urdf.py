@@ -12,6 +12,7 @@ from hanzo_twin.scene.convert import convert
 from hanzo_twin.scene.convert.urdf import write
 from hanzo_twin.scene.load import load_scene
 from hanzo_twin.scene.model import Capsule, Cylinder, Mimic, Scene, Shape, Sphere
+from hanzo_twin.spatial import Pose
 from hanzo_twin.testing.physics_equivalence import compare_physics
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
@@ -106,3 +107,13 @@ def test_joints_that_urdf_has_not_are_welded_and_told(tmp_path: Path) -> None:
     assert [entry.what for entry in entries if entry.code == "joint-welded"] == [
         "URDF has no spherical joint: it became a fixed one."
     ]
+
+
+def test_joint_frames_anywhere_on_their_bodies(tmp_path: Path) -> None:
+    scene = bare(load_scene(EXAMPLES / "arm/arm.usda"))
+    frame = Pose.of((0.1, -0.2, 0.3), (0.8, 0.1, 0.5, -0.3))
+    joints = {path: replace(joint, pose_child_joint=frame) for path, joint in scene.joints.items()}
+    scene = replace(scene, joints=joints)
+    write(scene, tmp_path / "robot.urdf")
+    difference = compare_physics(scene, load_scene(tmp_path / "robot.urdf"))
+    assert max(difference.mass_matrix, difference.gravity, difference.positions) < 1e-6, difference.report()
