@@ -46,6 +46,7 @@ class Frames:
 
     def add_model(self, model: Element, scope: str) -> None:
         """``model`` and all in it; ``scope`` is the full name of the model it is nested in, "" for none."""
+        _check_name(model)
         own = join(scope, model.name)
         above = join(scope, MODEL) if scope else WORLD
         for nested in model.all("model"):
@@ -59,6 +60,7 @@ class Frames:
         self._nodes[join(own, MODEL)] = _Node(element=model, scope=scope, anchor=above, attached=_canonical(model, own))
 
     def _add(self, name: str, element: Element, scope: str, anchor: str) -> None:
+        _check_name(element)
         if name in self._nodes:
             first = self._nodes[name].element
             raise Refusal(
@@ -160,6 +162,11 @@ class Frames:
 
 def join(scope: str, name: str) -> str:
     return f"{scope}::{name}" if scope else name
+
+
+def _check_name(element: Element) -> None:
+    if not element.name:
+        raise Refusal("bad-name", f"<{element.tag}> ({element.where}) has no name.", 'Write name="…".')
 
 
 def _canonical(model: Element, own: str) -> str:

@@ -116,7 +116,14 @@ class LinkWriter:
             if unit is None:
                 continue
             where = self._frames.pose_of(own).inverse() @ self._frames.place(collision, scope, own)
-            parts.append(unit.scaled(number(collision, "density", density)).moved(where))
+            part = unit.scaled(number(collision, "density", density)).moved(where)
+            if not part.mass > 0:
+                raise Refusal(
+                    "bad-mass",
+                    f"The mass of the collision at {collision.where} is {part.mass:g} kg.",
+                    "Give it a density.",
+                )
+            parts.append(part)
         if not parts:
             raise Refusal(
                 "inertia-not-computed",

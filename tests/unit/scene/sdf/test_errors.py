@@ -48,6 +48,13 @@ def joint(content: str = "", kind: str = "revolute", child: str = "b") -> str:
             "Frames stand on each other in a circle: m::a → m::f → m::a.",
         ),
         (LINK.replace("1<", "-1<"), "bad-mass", "The mass at file.sdf:2 is -1 kg."),
+        (LINK.replace('name="a"', 'name=""'), "bad-name", "<link> (file.sdf:2) has no name."),
+        (
+            '<link name="a"><inertial auto="1"><density>0</density></inertial><collision name="c"><geometry>'
+            "<sphere/></geometry></collision></link>",
+            "bad-mass",
+            "The mass of the collision at file.sdf:2 is 0 kg.",
+        ),
         (LINK.replace("1<", "heavy<"), "bad-number", "<mass> (file.sdf:2) is 'heavy'."),
         (
             '<link name="a"><collision><geometry><sphere><radius>-1</radius></sphere></geometry></collision></link>',
