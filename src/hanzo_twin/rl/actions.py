@@ -10,7 +10,7 @@ from hanzo_twin.engines.parameters import drive_limit
 from hanzo_twin.engines.port import Batch
 from hanzo_twin.errors import InvalidInputError, UnsupportedError, nearest
 from hanzo_twin.rl.task import ACTION_TYPES, Actions, ActionType
-from hanzo_twin.rl.world import joint_columns
+from hanzo_twin.rl.world import World, joint_columns
 from hanzo_twin.scene.model import Joint, Scene
 from hanzo_twin.spatial import FloatArray, IntArray, rotation_matrix
 
@@ -52,11 +52,12 @@ class JointActions:
         self._limits = _limits(scene, batch)
         self._held = np.tile(self._targets, (batch.num_envs, 1))
 
-    def reset(self, envs: IntArray, joint_positions: FloatArray) -> None:
-        """Begin episodes in ``envs`` from ``joint_positions`` [n, n_joints]."""
-        self._held[envs] = joint_positions
+    def reset(self, envs: IntArray, world: World) -> None:
+        """Begin episodes in ``envs`` from where their joints are."""
+        if self._velocity.columns.size:
+            self._held[envs] = world.joint_positions[envs]
 
-    def commands(self, actions: FloatArray, joint_positions: FloatArray, step_seconds: float) -> Commands:
+    def commands(self, actions: FloatArray, world: World) -> Commands:
         """Commands [N, n_joints] by field of `JointCommand`."""
         count = len(actions)
         commands: Commands = {}
@@ -66,7 +67,7 @@ class JointActions:
             velocities = self._velocity.write(np.zeros((count, self._joints)), actions)
             commands["velocities"] = velocities
             lower, upper = self._limits
-            self._held = np.minimum(np.maximum(self._held + step_seconds * velocities, lower), upper)
+            self._held = np.minimum(np.maximum(self._held + world.step_seconds * velocities, lower), upper)
             commands["positions"] = self._held.copy()
         if self._position.columns.size:
             base = commands.get("positions")
@@ -97,13 +98,13 @@ class TwistActions:
                     hint="Author a velocity drive (drive:damping > 0, drive:stiffness = 0).",
                 )
 
-    def reset(self, envs: IntArray, joint_positions: FloatArray) -> None:
+    def reset(self, envs: IntArray, world: World) -> None:
         """A twist leaves nothing behind."""
 
-    def commands(self, actions: FloatArray, joint_positions: FloatArray, step_seconds: float) -> Commands:
+    def commands(self, actions: FloatArray, world: World) -> Commands:
         """As `JointActions.commands`."""
         forward, left, turn = (actions * self._scale).T
-        yaw = joint_positions[:, self._columns[2]]
+        yaw = world.joint_positions[:, self._columns[2]]
         cosine, sine = np.cos(yaw), np.sin(yaw)
         velocities = np.zeros((len(actions), self._joints))
         velocities[:, self._columns[0]] = cosine * forward - sine * left

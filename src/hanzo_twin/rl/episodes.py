@@ -172,7 +172,7 @@ class Episodes:
         for term in self.task.start:
             term(start)
         start.commit()
-        self.actions.reset(envs, start.joint_positions)
+        self.actions.reset(envs, world)
         if self._delay is not None:
             self._delay.reset(envs)
         world.steps[envs] = 0
@@ -226,7 +226,7 @@ class Episodes:
     def _advance(self, actions: FloatArray) -> BoolArray:
         world = self.world
         world.previous_action, world.action = world.action, actions
-        commands = self.actions.commands(actions, world.joint_positions, world.step_seconds)
+        commands = self.actions.commands(actions, world)
         if self._delay is not None and self._randomizer is not None:
             commands = self._delay.apply(commands, self._randomizer.delays)
         diverged = self.batch.try_step(self._engine_steps, **commands)

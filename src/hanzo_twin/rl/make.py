@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hanzo_twin.definition.randomization import DomainRandomization
+from hanzo_twin.engines.port import BatchEngine
 from hanzo_twin.engines.serial import load_worlds
 from hanzo_twin.errors import InvalidInputError, NotInstalledError, nearest
 from hanzo_twin.rl.episodes import Autoreset, Episodes
@@ -16,7 +18,7 @@ from hanzo_twin.rl.task import Recipe, Task
 
 if TYPE_CHECKING:
     from hanzo_twin.rl.env import TwinEnv
-    from hanzo_twin.rl.vector_env import TwinVectorEnv
+    from hanzo_twin.rl.vector_env import Runner, TwinVectorEnv
 
 Ranges = bool | Randomization | DomainRandomization | Mapping[str, object]
 RENDER_MODES: tuple[str, ...] = ()
@@ -101,9 +103,25 @@ def make_vec(
     mode = _autoreset(autoreset_mode)
     _check_counts(num_envs, num_envs_per_worker, num_threads)
     setup = resolve(twin_id, engine=engine, task=task, step_hz=step_hz, domain_randomization=domain_randomization)
-    threads = num_threads or processors()
-    runner = _episodes(setup, num_envs, threads=threads, action_type=action_type, autoreset=mode)
+    build = partial(
+        _episodes,
+        setup,
+        threads=1 if num_envs_per_worker else num_threads or processors(),
+        action_type=action_type,
+        autoreset=mode,
+    )
+    per_worker = num_envs_per_worker
+    if per_worker is None and not isinstance(setup.engine, BatchEngine):
+        per_worker = -(-num_envs // processors())
+    runner: Runner = build(num_envs) if per_worker is None else in_workers(build, num_envs, per_worker)
     return TwinVectorEnv(runner, obs_type=kind, autoreset=mode, metadata=_metadata(setup))
+
+
+def in_workers(build: Callable[[int], Episodes], num_envs: int, per_worker: int) -> Runner:
+    """The worlds in processes of their own."""
+    from hanzo_twin.rl.workers import WorkerEpisodes
+
+    return WorkerEpisodes(build, num_envs=num_envs, per_worker=per_worker)
 
 
 def processors() -> int:

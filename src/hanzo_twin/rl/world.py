@@ -55,6 +55,7 @@ class World:
         self._positions: FloatArray | None = None
         self._velocities: FloatArray | None = None
         self._states: tuple[FloatArray, FloatArray] | None = None
+        self._readings: dict[str, BodyReading] = {}
 
     @property
     def scene(self) -> Scene:
@@ -80,6 +81,12 @@ class World:
         Raises:
             NotFoundError: it names no such body.
         """
+        reading = self._readings.get(path)
+        if reading is None:
+            reading = self._readings[path] = self._read(path)
+        return reading
+
+    def _read(self, path: str) -> BodyReading:
         if path not in self._columns:
             raise NotFoundError(f"The task does not read the body '{path}'.", hint=nearest(path, self._columns))
         if self._states is None:
@@ -101,7 +108,6 @@ class Start:
         envs: which worlds [n].
         draws: their random numbers.
         level: their level of the curriculum [n].
-        joint_positions / joint_velocities: [n, n_joints], to be written in place.
     """
 
     def __init__(self, world: World, envs: IntArray, draws: Draws) -> None:
@@ -109,9 +115,22 @@ class Start:
         self.envs = envs
         self.draws = draws
         self.level = world.level[envs]
-        self.joint_positions = world.batch.joint_positions[envs]
-        self.joint_velocities = world.batch.joint_velocities[envs]
-        self._before = self.joint_positions.copy(), self.joint_velocities.copy()
+        self._positions: FloatArray | None = None
+        self._velocities: FloatArray | None = None
+
+    @property
+    def joint_positions(self) -> FloatArray:
+        """[n, n_joints] rad or m, to be written in place."""
+        if self._positions is None:
+            self._positions = self.world.joint_positions[self.envs]
+        return self._positions
+
+    @property
+    def joint_velocities(self) -> FloatArray:
+        """[n, n_joints] rad/s or m/s, to be written in place."""
+        if self._velocities is None:
+            self._velocities = self.world.joint_velocities[self.envs]
+        return self._velocities
 
     def place(self, body: str, poses: FloatArray, velocities: FloatArray | None = None) -> None:
         """Put a free or kinematic body at ``poses`` [n, 7] with ``velocities`` [n, 6] (default zero), world frame."""
@@ -126,9 +145,8 @@ class Start:
         memory[name][self.envs] = values
 
     def commit(self) -> None:
-        """Write the joints, if a term changed them."""
-        before = self._before
-        if not (np.array_equal(before[0], self.joint_positions) and np.array_equal(before[1], self.joint_velocities)):
+        """Write the joints, if a term asked for them."""
+        if self._positions is not None or self._velocities is not None:
             self.world.batch.set_joint_states(self.joint_positions, self.joint_velocities, self.envs)
         self.world.refresh()
 

@@ -19,7 +19,7 @@ from hanzo_twin.engines.mujoco.native_state import INPUTS, PHYSICS
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.errors import NotFoundError, nearest
 from hanzo_twin.scene.model import Scene
-from hanzo_twin.spatial import FloatArray, quaternion_multiply
+from hanzo_twin.spatial import FloatArray
 
 _OFF = mujoco.mjtDisableBit
 _SENSORS = mujoco.mjtSensor
@@ -108,10 +108,12 @@ def mocap_start(model: Any) -> int:
 
 
 def rotate(orientations: FloatArray, vectors: FloatArray) -> FloatArray:
-    """``vectors`` [n, 3] turned by unit quaternions [n, 4]."""
-    zeros = np.zeros(len(vectors))
+    """``vectors`` v [n, 3] turned by unit quaternions (w, u) [n, 4]: v + w t + u × t with t = 2 u × v."""
     w, x, y, z = orientations.T
-    turned = quaternion_multiply(
-        quaternion_multiply(orientations.T, np.stack([zeros, *vectors.T])), np.stack([w, -x, -y, -z])
-    )
-    return turned[1:].T
+    a, b, c = vectors.T
+    t0, t1, t2 = 2.0 * (y * c - z * b), 2.0 * (z * a - x * c), 2.0 * (x * b - y * a)
+    turned = np.empty((len(vectors), 3))
+    turned[:, 0] = a + w * t0 + (y * t2 - z * t1)
+    turned[:, 1] = b + w * t1 + (z * t0 - x * t2)
+    turned[:, 2] = c + w * t2 + (x * t1 - y * t0)
+    return turned

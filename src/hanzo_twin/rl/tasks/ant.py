@@ -42,10 +42,11 @@ def build(scene: Scene) -> Task:
         return (world.body(torso).position[:, 0] - world.memory["x"]) / world.step_seconds
 
     def begin(start: Start) -> None:
-        place_with_noise(scene, robot, start, NOISE)
-        size = len(columns)
-        start.joint_positions[:, columns] += start.draws.uniform("joints", size, low=-NOISE, high=NOISE)
-        start.joint_velocities[:, columns] += NOISE * start.draws.normal("speeds", size)
+        shifts = start.draws.uniform("start", 7 + len(columns), low=-NOISE, high=NOISE)
+        speeds = NOISE * start.draws.normal("speed", 6 + len(columns))
+        place_root(scene, robot, start, shifts[:, :7], speeds[:, :6])
+        start.joint_positions[:, columns] += shifts[:, 7:]
+        start.joint_velocities[:, columns] += speeds[:, 6:]
 
     def remember(world: World) -> None:
         world.memory["x"] = world.body(torso).position[:, 0].copy()
@@ -91,14 +92,12 @@ def floating(scene: Scene, task: str) -> Articulation:
     )
 
 
-def place_with_noise(scene: Scene, robot: Articulation, start: Start, noise: float) -> None:
-    """Put the root of ``robot`` at its start, moved and turned by up to ``noise``, with some speed."""
-    count = len(start.envs)
-    pose = np.tile(scene.bodies[robot.root_body].pose_world_body.as_array(), (count, 1))
-    pose += start.draws.uniform("root", 7, low=-noise, high=noise)
+def place_root(scene: Scene, robot: Articulation, start: Start, shift: FloatArray, velocity: FloatArray) -> None:
+    """Put the root of ``robot`` at its start, its pose changed by ``shift`` [n, 7], with ``velocity`` [n, 6]."""
+    pose = scene.bodies[robot.root_body].pose_world_body.as_array() + shift
     length = np.sqrt(pose[:, 3] ** 2 + pose[:, 4] ** 2 + pose[:, 5] ** 2 + pose[:, 6] ** 2)
     pose[:, 3:] /= length[:, None]
-    start.place(robot.root_body, pose, noise * start.draws.normal("root_speed", 6))
+    start.place(robot.root_body, pose, velocity)
     start.remember("x", pose[:, 0])
 
 

@@ -1,0 +1,71 @@
+"""Worlds in worker processes behave as those in this one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hanzo_twin
+from hanzo_twin.errors import InvalidInputError, RuntimeUnavailableError, UnsupportedError
+from hanzo_twin.rl.make import processors
+from hanzo_twin.testing import check_vector_env
+
+pytestmark = pytest.mark.live
+
+
+def make(num_envs: int, **arguments: Any) -> Any:
+    return hanzo_twin.make_vec(task="pendulum", num_envs=num_envs, **arguments)
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
+def test_the_checker_passes(mode: str) -> None:
+    check_vector_env(lambda count: make(count, num_envs_per_worker=2, autoreset_mode=mode), sizes=(1, 3), steps=210)
+
+
+def test_workers_give_what_this_process_gives_to_the_byte() -> None:
+    here = make(5, domain_randomization=True)
+    there = make(5, domain_randomization=True, num_envs_per_worker=2)
+    assert np.array_equal(here.reset(seed=3)[0], there.reset(seed=3)[0])
+    for action in np.random.default_rng(0).uniform(-1, 1, (410, 5, 1)):
+        own, theirs = here.step(action), there.step(action)
+        assert all(np.array_equal(a, b) for a, b in zip(own[:4], theirs[:4], strict=True))
+        assert own[4].keys() == theirs[4].keys()
+        for name in own[4].get("randomization", {}):
+            assert np.array_equal(own[4]["randomization"][name], theirs[4]["randomization"][name])
+    here.close()
+    there.close()
+
+
+def test_an_engine_without_a_batch_gets_workers() -> None:
+    worlds = make(3, engine="pybullet")
+    assert len(worlds.runner._workers) > 1 or processors() == 1
+    worlds.reset(seed=0)
+    observations, *_ = worlds.step(np.zeros((3, 1)))
+    assert np.isfinite(observations).all()
+    worlds.close()
+
+
+def test_a_dead_worker_is_named() -> None:
+    worlds = make(4, num_envs_per_worker=2)
+    worlds.reset(seed=0)
+    worlds.runner._workers[1].kill()
+    with pytest.raises(RuntimeUnavailableError, match="The process of envs 2 to 3 ended with code -9"):
+        for _ in range(100):
+            worlds.step(np.zeros((4, 1)))
+    worlds.close()
+
+
+def test_errors_of_a_worker_arrive_here() -> None:
+    with pytest.raises(UnsupportedError, match="has no base that a twist can move"):
+        make(2, num_envs_per_worker=1, action_type="twist")
+    worlds = make(2, num_envs_per_worker=1, domain_randomization=True)
+    with pytest.raises(InvalidInputError, match="No variation is named 'mas'"):
+        worlds.reset(seed=0, options={"randomization": {"mas": 1.0}})
+    worlds.close()
+
+
+def test_too_many_workers_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match=r"1000 worker processes are too many.*\n  Allowed: at most"):
+        make(1000, num_envs_per_worker=1)
