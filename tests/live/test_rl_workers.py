@@ -51,9 +51,9 @@ def test_a_dead_worker_is_named() -> None:
     worlds = make(4, num_envs_per_worker=2)
     worlds.reset(seed=0)
     worlds.runner._workers[1].kill()
+    worlds.runner._workers[1].join()
     with pytest.raises(RuntimeUnavailableError, match="The process of envs 2 to 3 ended with code -9"):
-        for _ in range(100):
-            worlds.step(np.zeros((4, 1)))
+        worlds.step(np.zeros((4, 1)))
     worlds.close()
 
 

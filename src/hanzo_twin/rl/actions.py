@@ -195,7 +195,7 @@ def _position_range(joint: Joint, spec: Actions) -> tuple[float, float]:
     bounded = math.isfinite(joint.lower) and math.isfinite(joint.upper)
     middle = (joint.lower + joint.upper) / 2 if bounded else joint.initial_position
     if spec.position_range is not None:
-        return middle - spec.position_range, middle + spec.position_range
+        return joint.initial_position - spec.position_range, joint.initial_position + spec.position_range
     return (joint.lower, joint.upper) if bounded else (middle - _FREE_RANGE, middle + _FREE_RANGE)
 
 

@@ -65,7 +65,7 @@ class Actions:
             where it has stiffness, a velocity where it has damping only, an effort where it has none.
         joints: paths of the joints commanded; empty takes all that follow no other.
         max_effort / max_velocity / position_range: override what the joints' limits say; N·m or N, rad/s or m/s, and
-            rad or m to either side of the middle. Where neither says it: 1, 1 and π.
+            rad or m to either side of where the joint starts. Where neither says it: 1, 1 and π.
         max_twist: of a base, forward and sideways m/s, and turning rad/s.
     """
 
