@@ -14,6 +14,7 @@ from hanzo_twin.cli import (
     jobs,
     parameters,
     policies,
+    rl,
     scene_convert,
     scenes,
     serve,
@@ -68,6 +69,7 @@ calibrate.register(app)
 app.add_typer(parameters.app, name="parameters")
 scene_convert.register(scenes.app)
 app.add_typer(scenes.app, name="scene")
+app.add_typer(rl.app, name="rl")
 app.add_typer(jobs.app, name="job")
 train.register(app)
 app.add_typer(policies.app, name="policy")

@@ -11,6 +11,7 @@ from gymnasium import spaces
 from numpy.typing import ArrayLike
 
 from hanzo_twin.errors import CommandError, ConflictError, SimulationError
+from hanzo_twin.rl.draw_log import DrawLog
 from hanzo_twin.rl.episodes import Step
 from hanzo_twin.rl.options import ResetOptions
 from hanzo_twin.rl.spaces import ObservationType, action_space, observation_space, split
@@ -26,8 +27,16 @@ class TwinEnv(gymnasium.Env[Any, Any]):
     The same seed and actions give the same bytes, on every machine with the same processor features and versions.
     """
 
-    def __init__(self, runner: Runner, *, obs_type: ObservationType, metadata: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        *,
+        obs_type: ObservationType,
+        metadata: Mapping[str, Any],
+        draw_log: DrawLog | None = None,
+    ) -> None:
         self.runner = runner
+        self._draw_log = draw_log
         self.obs_type = obs_type
         self.metadata = dict(metadata)
         self.observation_space: spaces.Space[Any] = observation_space(runner.layout, obs_type)

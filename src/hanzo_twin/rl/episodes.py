@@ -56,6 +56,8 @@ class Step:
         begun: worlds whose episode began in this step.
         ended: worlds whose episode ended, with ``final`` observations [n, size] where they were reset at once.
         values: quantities of some worlds, by name: the values [N, …] and for which worlds they hold.
+        randomization: what is in force in all worlds, where an episode began; ``counts`` are then the worlds' seeds
+            and episodes [N].
     """
 
     observations: ObservationArray
@@ -67,6 +69,7 @@ class Step:
     final: ObservationArray | None = None
     values: dict[str, tuple[FloatArray | BoolArray, BoolArray]] = field(default_factory=dict)
     randomization: Values | None = None
+    counts: tuple[Words, IntArray] | None = None
 
 
 class Episodes:
@@ -158,6 +161,7 @@ class Episodes:
             terms=np.zeros((self.num_envs, len(self.task.rewards))),
             begun=begun,
             randomization=self._drawn(),
+            counts=self._counts(),
         )
 
     def _begin(self, envs: IntArray, pinned: Mapping[str, object]) -> None:
@@ -221,6 +225,7 @@ class Episodes:
             final=final,
             values=values,
             randomization=self._drawn() if begun.any() else None,
+            counts=self._counts() if begun.any() else None,
         )
 
     def _advance(self, actions: FloatArray) -> BoolArray:
@@ -317,6 +322,9 @@ class Episodes:
         if self._randomizer is None:
             return None
         return {name: values.copy() for name, values in self._randomizer.values.items()}
+
+    def _counts(self) -> tuple[Words, IntArray]:
+        return self._seeds.copy(), self._episodes.copy()
 
     def close(self) -> None:
         """Release the worlds."""

@@ -11,6 +11,7 @@ from hanzo_twin.definition.randomization import DomainRandomization
 from hanzo_twin.engines.port import BatchEngine
 from hanzo_twin.engines.serial import load_worlds
 from hanzo_twin.errors import InvalidInputError, NotInstalledError, nearest
+from hanzo_twin.rl.draw_log import DrawLog
 from hanzo_twin.rl.episodes import Autoreset, Episodes
 from hanzo_twin.rl.randomization import Randomization
 from hanzo_twin.rl.resolve import Setup, TwinId, resolve
@@ -33,6 +34,7 @@ def make(
     action_type: str | None = None,
     step_hz: float | None = None,
     domain_randomization: Ranges = False,
+    draw_log: str | os.PathLike[str] | None = None,
     render_mode: str | None = None,
 ) -> TwinEnv:
     """One world as a `gymnasium.Env`.
@@ -46,6 +48,7 @@ def make(
         action_type: ``joint``, ``joint_position``, ``joint_velocity``, ``effort`` or ``twist``; None takes the task's.
         step_hz: decisions per second, a divisor of the engine's rate; None takes the task's.
         domain_randomization: True takes the ranges of the definition, or else the usual ones.
+        draw_log: file that gets a line for each episode, with everything that was drawn; see `read_draws`.
         render_mode: None.
 
     Raises:
@@ -66,7 +69,7 @@ def make(
     _check_render_mode(render_mode)
     setup = resolve(twin_id, engine=engine, task=task, step_hz=step_hz, domain_randomization=domain_randomization)
     runner = _episodes(setup, 1, threads=1, action_type=action_type, autoreset=Autoreset.DISABLED)
-    return TwinEnv(runner, obs_type=kind, metadata=_metadata(setup))
+    return TwinEnv(runner, obs_type=kind, metadata=_metadata(setup), draw_log=_opened(draw_log))
 
 
 def make_vec(
@@ -82,6 +85,7 @@ def make_vec(
     action_type: str | None = None,
     step_hz: float | None = None,
     domain_randomization: Ranges = False,
+    draw_log: str | os.PathLike[str] | None = None,
 ) -> TwinVectorEnv:
     """Many worlds as one `gymnasium.vector.VectorEnv`; arguments as of `make`, and:
 
@@ -114,7 +118,7 @@ def make_vec(
     if per_worker is None and not isinstance(setup.engine, BatchEngine):
         per_worker = -(-num_envs // processors())
     runner: Runner = build(num_envs) if per_worker is None else in_workers(build, num_envs, per_worker)
-    return TwinVectorEnv(runner, obs_type=kind, autoreset=mode, metadata=_metadata(setup))
+    return TwinVectorEnv(runner, obs_type=kind, autoreset=mode, metadata=_metadata(setup), draw_log=_opened(draw_log))
 
 
 def in_workers(build: Callable[[int], Episodes], num_envs: int, per_worker: int) -> Runner:
@@ -122,6 +126,10 @@ def in_workers(build: Callable[[int], Episodes], num_envs: int, per_worker: int)
     from hanzo_twin.rl.workers import WorkerEpisodes
 
     return WorkerEpisodes(build, num_envs=num_envs, per_worker=per_worker)
+
+
+def _opened(path: str | os.PathLike[str] | None) -> DrawLog | None:
+    return None if path is None else DrawLog(path)
 
 
 def processors() -> int:

@@ -12,6 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike
 
 from hanzo_twin.errors import CommandError, ConflictError, InvalidInputError, SimulationError
+from hanzo_twin.rl.draw_log import DrawLog
 from hanzo_twin.rl.episodes import Autoreset, Layout, Step
 from hanzo_twin.rl.options import ResetOptions
 from hanzo_twin.rl.spaces import ObservationType, action_space, observation_space, split
@@ -52,7 +53,13 @@ class TwinVectorEnv(VectorEnv[Any, Any, Any]):
     """
 
     def __init__(
-        self, runner: Runner, *, obs_type: ObservationType, autoreset: Autoreset, metadata: Mapping[str, Any]
+        self,
+        runner: Runner,
+        *,
+        obs_type: ObservationType,
+        autoreset: Autoreset,
+        metadata: Mapping[str, Any],
+        draw_log: DrawLog | None = None,
     ) -> None:
         self.runner = runner
         self.num_envs = runner.num_envs
@@ -63,6 +70,7 @@ class TwinVectorEnv(VectorEnv[Any, Any, Any]):
         self.single_action_space: spaces.Space[Any] = action_space(runner.layout)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._draw_log = draw_log
         self._over = np.zeros(self.num_envs, dtype=np.bool_)
         self._begun = np.zeros(self.num_envs, dtype=np.bool_)
         self._everyone = np.ones(self.num_envs, dtype=np.bool_)
@@ -168,6 +176,8 @@ class TwinVectorEnv(VectorEnv[Any, Any, Any]):
 
     def _add_draws(self, infos: Info, step: Step) -> None:
         if step.randomization is not None:
+            if self._draw_log is not None and step.counts is not None:
+                self._draw_log.add(step.begun, step.randomization, *step.counts)
             drawn: Info = {}
             for name, values in step.randomization.items():
                 drawn[name], drawn[f"_{name}"] = values, step.begun.copy()

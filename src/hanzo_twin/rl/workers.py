@@ -25,7 +25,7 @@ from hanzo_twin.spatial import FloatArray, IntArray
 MAX_WORKERS_PER_PROCESSOR = 8
 START_TIMEOUT_S = 120.0
 Build = Callable[[int], Episodes]
-_Reply = tuple[dict[str, Any], Values | None, bool]
+_Reply = tuple[dict[str, Any], Values | None, bool, Any]
 
 
 class WorkerEpisodes:
@@ -104,7 +104,10 @@ class WorkerEpisodes:
     def _step(self, replies: Sequence[_Reply]) -> Step:
         values: dict[str, tuple[Any, Any]] = {}
         drawn: Values = {}
-        for rows, (part, randomization, _) in zip(self._slices, replies, strict=True):
+        seeds, episodes = np.zeros(self.num_envs, dtype=np.uint64), np.zeros(self.num_envs, dtype=np.int64)
+        for rows, (part, randomization, _, counts) in zip(self._slices, replies, strict=True):
+            if counts is not None:
+                seeds[rows], episodes[rows] = counts
             for name, (given, mask) in part.items():
                 if name not in values:
                     values[name] = (np.zeros((self.num_envs, *given.shape[1:]), given.dtype), self._nobody())
@@ -123,6 +126,7 @@ class WorkerEpisodes:
             final=arrays.final[arrays.begun] if at_once else None,
             values=values,
             randomization=drawn or None,
+            counts=(seeds, episodes),
         )
 
     def _nobody(self) -> np.ndarray[Any, Any]:
@@ -258,7 +262,7 @@ def _answer(message: tuple[str, Any], episodes: Episodes, arrays: _Arrays, rows:
     except Exception as failed:  # noqa: BLE001 - the edge of a process: it is raised again in the one that asked
         return _told(failed)
     arrays.write(rows, step)
-    return step.values, step.randomization, step.final is not None
+    return step.values, step.randomization, step.final is not None, step.counts
 
 
 def _told(failed: Exception) -> HanzoTwinError:

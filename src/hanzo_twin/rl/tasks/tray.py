@@ -26,7 +26,7 @@ _LIFT = Drive(stiffness=8000.0, damping=800.0, max_effort=600.0)
 
 
 def make_scene() -> Scene:
-    """A base on two slides and a turning joint with a lift and two fingers; stands, corridor, door and tray."""
+    """A base on two slides and a turning joint with a lift and two fingers; shelves, corridor, door and tray."""
     along, across = (parts.body(f"/World/carrier/{name}", (0.0, 0.0, 0.2), 1.0) for name in ("along", "across"))
     hull = parts.cylinder("/World/carrier/base/hull", 0.22, 0.3, color=(0.15, 0.4, 0.75, 1.0))
     base = parts.body("/World/carrier/base", (0.0, 0.0, 0.2), 20.0, [hull], size=0.4)
@@ -55,20 +55,20 @@ def make_scene() -> Scene:
 
 
 def _door() -> tuple[Body, Joint]:
-    """A leaf that swings away from who comes, and falls shut slowly."""
+    """A low leaf that swings away from who comes, under the tray, and falls shut slowly."""
     half = HALF_WIDTH - 0.03
-    panel = parts.box(f"{DOOR}/panel", (0.02, half, 0.4), (0.0, 0.0, 0.0), color=(0.55, 0.35, 0.2, 1.0))
-    leaf = parts.body(DOOR, (DOOR_X, 0.0, 0.45), 5.0, [panel], size=1.0)
+    panel = parts.box(f"{DOOR}/panel", (0.02, half, 0.17), color=(0.55, 0.35, 0.2, 1.0))
+    leaf = parts.body(DOOR, (DOOR_X, 0.0, 0.22), 5.0, [panel], size=1.0)
     hinge = parts.joint(
         "/World/door/hinge",
         "revolute",
         None,
         leaf,
         (0.0, 0.0, 1.0),
-        at=(DOOR_X, HALF_WIDTH, 0.45),
+        at=(DOOR_X, HALF_WIDTH, 0.22),
         limits=(0.0, 1.7),
-        damping=2.0,
-        stiffness=1.0,
+        damping=1.0,
+        stiffness=0.3,
     )
     return leaf, hinge
 
@@ -80,12 +80,12 @@ def _surroundings() -> list[Shape]:
         parts.box(f"/World/wall_{name}", (length, 0.05, 0.5), (middle, side * (HALF_WIDTH + 0.05), 0.5))
         for name, side in (("left", 1.0), ("right", -1.0))
     ]
-    # Narrow stands, so that the base can drive up to them under the tray's edge.
-    stands = [
-        parts.box(f"/World/stand_{name}", (0.05, 0.05, PICK_HEIGHT / 2), (x, y, PICK_HEIGHT / 2))
+    # Shelves that hang, so that the base can pass under them.
+    shelves = [
+        parts.box(f"/World/shelf_{name}", (0.08, 0.08, 0.02), (x, y, PICK_HEIGHT - 0.02))
         for name, x, y in (("pick", 0.4, 0.0), ("place", *GOAL))
     ]
-    return [*walls, *stands]
+    return [*walls, *shelves]
 
 
 def build(scene: Scene) -> Task:
