@@ -308,7 +308,7 @@ class Episodes:
         world = self.world
         clipped = np.minimum(np.maximum(actions, -1.0), 1.0)
         world.previous_action, world.action = world.action, clipped
-        return self.actions.commands(clipped, world.joint_positions, world.step_seconds)
+        return self.actions.commands(clipped, world)
 
     def rewards(self) -> FloatArray:
         """Of the step that `follow` took over [N]."""
