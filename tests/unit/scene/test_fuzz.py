@@ -27,6 +27,30 @@ ROBOT = """<robot name="bot">
 <mimic joint="shoulder" multiplier="2" offset="0.1"/></joint>
 </robot>
 """
+MODEL = """<mujoco model="bot">
+<compiler angle="degree" autolimits="true"/>
+<option timestep="0.002" integrator="RK4"/>
+<default><geom friction="1 0.1 0.1" density="500"/><joint damping="1" armature="0.1"/></default>
+<asset><mesh name="wedge" vertex="0 0 0 1 0 0 0 1 0 0 0 1"/></asset>
+<worldbody><light pos="0 0 3" dir="0 0 -1"/><geom type="plane" size="5 5 1"/>
+<body name="base" pos="0 0 1"><freejoint/><geom type="box" size="0.1 0.2 0.3"/>
+<camera name="eye" pos="0 -1 0" fovy="50"/>
+<body name="leg" pos="0 0 -0.5"><joint name="hip" axis="0 1 0" range="-40 60" ref="5"/>
+<joint name="twist" axis="1 0 0"/>
+<geom type="capsule" fromto="0 0 0 0 0 -0.4" size="0.05"/><site name="tip" pos="0 0 -0.4"/>
+<body name="foot" pos="0 0 -0.4"><joint name="ankle" type="ball"/><geom type="mesh" mesh="wedge"/>
+<inertial pos="0 0 0" mass="1" diaginertia="0.1 0.1 0.1"/></body></body></body>
+<body name="arm" pos="1 0 0"><joint name="slide" type="slide" axis="0 0 1" range="0 1" stiffness="3" springref="0.1"/>
+<geom type="ellipsoid" size="0.1 0.1 0.2" contype="2" conaffinity="2"/></body></worldbody>
+<tendon><fixed name="both"><joint joint="hip" coef="0.5"/><joint joint="twist" coef="0.5"/></fixed></tendon>
+<equality><joint joint1="twist" joint2="hip" polycoef="0 1 0 0 0"/>
+<connect body1="base" body2="arm" anchor="0 0 1"/></equality>
+<actuator><motor joint="hip" gear="10" ctrlrange="-1 1"/><position joint="slide" kp="100" forcerange="-5 5"/>
+<general tendon="both" gainprm="10" biastype="affine" biasprm="0 -10 -1"/></actuator>
+<sensor><gyro site="tip" noise="0.1"/><touch site="tip"/></sensor>
+<keyframe><key name="home" qpos="0 0 1 1 0 0 0 0.1 0.1 1 0 0 0 0.5"/></keyframe>
+</mujoco>
+"""
 BITS = st.sampled_from(
     [
         *("nan", "inf", "-inf", "-1", "0", "1e308", "1e-320", "99999999999999999999", "-", "true", "None"),
@@ -90,8 +114,14 @@ def test_mutations_of_urdf(text: str) -> None:
     ends_well(text.encode(), ".urdf")
 
 
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=SUPPRESSED)
+@given(mutations(MODEL))
+def test_mutations_of_mjcf(text: str) -> None:
+    ends_well(text.encode(), ".xml")
+
+
 @settings(max_examples=40, deadline=None, derandomize=True)
-@given(st.binary(min_size=1, max_size=200), st.sampled_from([".usd", ".usda", ".usdz", ".urdf"]))
+@given(st.binary(min_size=1, max_size=200), st.sampled_from([".usd", ".usda", ".usdz", ".urdf", ".xml"]))
 def test_any_bytes(content: bytes, suffix: str) -> None:
     ends_well(content, suffix)
 

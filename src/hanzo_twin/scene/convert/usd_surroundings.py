@@ -21,6 +21,7 @@ _LIGHTS = {
 }
 _APERTURE = 24.0
 _JOINT = "hanzo:joint"
+_FASTEST = 1e9
 
 
 def write_gravity(prims: Prims, scene: Scene) -> None:
@@ -32,11 +33,11 @@ def write_gravity(prims: Prims, scene: Scene) -> None:
     usd.CreateGravityMagnitudeAttr(magnitude)
     if scene.step_hint is None:
         return
-    rate = 1.0 / scene.step_hint
-    if 1.0 / round(rate) == scene.step_hint:
+    rate = round(min(1.0 / scene.step_hint, _FASTEST))
+    if rate >= 1 and 1.0 / rate == scene.step_hint:
         usd.GetPrim().ApplyAPI("NewtonSceneAPI")
         attribute = usd.GetPrim().CreateAttribute("newton:timeStepsPerSecond", Sdf.ValueTypeNames.Int, False)
-        attribute.Set(round(rate))
+        attribute.Set(rate)
     else:
         custom(usd.GetPrim(), "mjc:option:timestep", float(scene.step_hint))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Iterator
@@ -10,12 +11,33 @@ from pathlib import Path
 from typing import Any
 
 import mujoco
+import numpy as np
 
 from hanzo_twin.scene.findings import Findings, Refusal
 
 LARGEST_FILE = 64 * 1024 * 1024
 """Bytes of XML (without meshes); MuJoCo builds the whole document in memory."""
 
+_OBJ = mujoco.mjtObj
+_KINDS = {
+    "body_": _OBJ.mjOBJ_BODY,
+    "jnt_": _OBJ.mjOBJ_JOINT,
+    "dof_": None,
+    "qpos": None,
+    "geom_": _OBJ.mjOBJ_GEOM,
+    "site_": _OBJ.mjOBJ_SITE,
+    "mesh_vert": None,
+    "cam_": _OBJ.mjOBJ_CAMERA,
+    "light_": _OBJ.mjOBJ_LIGHT,
+    "actuator_": _OBJ.mjOBJ_ACTUATOR,
+    "tendon_": _OBJ.mjOBJ_TENDON,
+    "wrap_": None,
+    "eq_": _OBJ.mjOBJ_EQUALITY,
+    "sensor_": _OBJ.mjOBJ_SENSOR,
+    "key_": _OBJ.mjOBJ_KEY,
+    "hfield_": None,
+}
+_MAY_BE_INFINITE = ("range", "cutoff", "_invweight0", "_acc0", "_user")
 _BROKEN = re.compile(r"Error=XML_ERROR_(?P<what>\w+).*?(?:XMLElement name=(?P<element>\w+)|$)", re.DOTALL)
 _LINE = re.compile(r"line (?:number=)?(\d+)", re.IGNORECASE)
 
@@ -36,9 +58,32 @@ def compiled(path: Path, findings: Findings) -> Any:
         )
     with _warnings(path, findings):
         try:
-            return mujoco.MjSpec.from_file(str(path)).compile()
+            model = mujoco.MjSpec.from_file(str(path)).compile()
         except ValueError as refused:
             raise _refusal(path, str(refused)) from None
+    _check_numbers(path, model)
+    return model
+
+
+def _check_numbers(path: Path, model: Any) -> None:
+    """MuJoCo lets NaN and infinities pass in many places; nothing good comes of them."""
+    option = model.opt
+    if not 0 < option.timestep < math.inf:
+        raise Refusal("not-finite", f"{path.name}: The time step is {option.timestep} s.", "Author a positive number.")
+    if not np.isfinite([*option.gravity, *option.wind, option.density, option.viscosity]).all():
+        raise Refusal("not-finite", f"{path.name}: An option is not finite.", "Author finite numbers.")
+    for prefix, kind in _KINDS.items():
+        for name in dir(model):
+            values = getattr(model, name) if name.startswith(prefix) else None
+            if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
+                continue
+            wrong = np.isnan(values) if name.endswith(_MAY_BE_INFINITE) else ~np.isfinite(values)
+            if not wrong.any():
+                continue
+            row = int(np.argwhere(wrong)[0][0])
+            called = mujoco.mj_id2name(model, kind, row) if kind is not None else ""
+            what = f"{name.removeprefix(prefix)} of {prefix.strip('_')} {repr(called) if called else row}"
+            raise Refusal("not-finite", f"{path.name}: The {what} is not finite.", "Author finite numbers.")
 
 
 def _refusal(path: Path, text: str) -> Refusal:
