@@ -16,6 +16,7 @@ from hanzo_twin.cli import (
     policies,
     rl,
     scene_convert,
+    scene_render,
     scenes,
     serve,
     status,
@@ -68,6 +69,7 @@ history.register(app)
 calibrate.register(app)
 app.add_typer(parameters.app, name="parameters")
 scene_convert.register(scenes.app)
+scene_render.register(scenes.app)
 app.add_typer(scenes.app, name="scene")
 app.add_typer(rl.app, name="rl")
 app.add_typer(jobs.app, name="job")

@@ -92,6 +92,9 @@ def check(
         emit({**found.to_dict(), "ok": fine, **engines})
     else:
         _show(found.diagnoses)
+        if found.sensors:
+            sensors = [(each.path, each.kind, each.body, each.rate_hz or "present") for each in found.sensors]
+            table(("SENSOR", "KIND", "BODY", "RATE (Hz)"), sensors, empty="")
         if addresses:
             quantities = [(each.address, each.kind, each.unit) for each in found.addresses]
             table(("ADDRESS", "KIND", "UNIT"), quantities, empty="Nothing in the scene has an address.")

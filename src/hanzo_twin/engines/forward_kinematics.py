@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hanzo_twin.scene.model import Joint, Scene
-from hanzo_twin.spatial import FloatArray, Pose, quaternion_multiply, rotation_matrix
+from hanzo_twin.spatial import FloatArray, Pose, quaternion_multiply
 
 
 class ForwardKinematics:
@@ -25,6 +25,10 @@ class ForwardKinematics:
         self._scene = scene
         self._column = {path: index for index, path in enumerate(joints)}
         self._row = {path: index for index, path in enumerate(scene.bodies)}
+        self._offsets = {
+            path: (_Offset(joint.pose_parent_joint), _Offset(joint.pose_child_joint.inverse()))
+            for path, joint in scene.child_joint.items()
+        }
         #: Rows of the bodies that no joint holds; their poses and velocities are inputs.
         self.roots = tuple(row for path, row in self._row.items() if path not in scene.child_joint)
 
@@ -63,7 +67,8 @@ class ForwardKinematics:
             parent = self._row[joint.parent]
             origin, turn = poses[:, parent, :3].T, poses[:, parent, 3:].T
             linear, angular = twists[:, parent, :3].T, twists[:, parent, 3:].T
-        anchor, frame = _compose(origin, turn, joint.pose_parent_joint)
+        to_joint, to_child = self._offsets[joint.child]
+        anchor, frame = to_joint.after(origin, turn)
         linear = linear + _cross(angular, anchor - origin)
         if joint.path in self._column:
             column = self._column[joint.path]
@@ -75,7 +80,7 @@ class ForwardKinematics:
                 shift = axis * positions[:, column]
                 linear = linear + axis * velocities[:, column] + _cross(angular, shift)
                 anchor = anchor + shift
-        child_origin, child_turn = _compose(anchor, frame, joint.pose_child_joint.inverse())
+        child_origin, child_turn = to_child.after(anchor, frame)
         linear = linear + _cross(angular, child_origin - anchor)
         poses[:, row, :3], poses[:, row, 3:] = child_origin.T, child_turn.T
         twists[:, row, :3], twists[:, row, 3:] = linear.T, angular.T
@@ -103,15 +108,27 @@ def starting_roots(scene: Scene) -> tuple[FloatArray, FloatArray]:
     return poses, twists
 
 
-def _compose(origin: FloatArray, turn: FloatArray, pose: Pose) -> tuple[FloatArray, FloatArray]:
-    position = origin + _rotate(turn, pose.position[:, None])
-    return position, quaternion_multiply(turn, pose.orientation[:, None])
+class _Offset:
+    """A fixed pose, ready to be put after N others; what is no turn or no shift is left out."""
+
+    def __init__(self, pose: Pose) -> None:
+        self._shift = pose.position[:, None] if pose.position.any() else None
+        self._turn = pose.orientation[:, None] if pose.orientation[1:].any() else None
+
+    def after(self, origin: FloatArray, turn: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Positions [3, N] and quaternions [4, N] of this pose within those."""
+        return (
+            origin if self._shift is None else origin + _rotate(turn, self._shift),
+            turn if self._turn is None else quaternion_multiply(turn, self._turn),
+        )
 
 
 def _rotate(turn: FloatArray, vector: FloatArray) -> FloatArray:
-    matrix = rotation_matrix(turn)
-    x, y, z = vector
-    return np.array([row[0] * x + row[1] * y + row[2] * z for row in matrix])
+    """Vectors [3, N or 1] turned by quaternions (w, u) [4, N]: v + 2 w (u × v) + 2 u × (u × v)."""
+    axis = turn[1:]
+    half = 2.0 * _cross(axis, vector)
+    turned: FloatArray = vector + turn[0] * half + _cross(axis, half)
+    return turned
 
 
 def _cross(a: FloatArray, b: FloatArray) -> FloatArray:

@@ -25,6 +25,8 @@ from hanzo_twin.spatial import FloatArray, IntArray, Pose
 
 GROUP = "hanzo_twin.renderers"
 VARIABLE = "HANZO_TWIN_RENDERER"
+PREFERRED = ("egl", "osmesa")
+"""Names of the renderers that are tried first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +99,7 @@ class TakesPictures(Protocol):
 class Renderer(Protocol):
     """Makes mirrors; registered under its name."""
 
-    #: Renderers that take pictures are tried in this order, the lowest first; None for one that takes none.
-    order: int | None
+    takes_pictures: bool
     casts_rays: bool
 
     def problem(self) -> str:
@@ -195,7 +196,7 @@ def picture_renderer() -> tuple[str, Renderer]:
     if wanted:
         renderer: Renderer = plugins.load(GROUP, wanted)()
         trouble = renderer.problem()
-        if trouble or renderer.order is None:
+        if trouble or not renderer.takes_pictures:
             raise UnsupportedError(
                 f"The renderer '{wanted}' that {VARIABLE} names cannot take pictures here: "
                 f"{trouble or 'it casts rays only'}."
@@ -203,7 +204,7 @@ def picture_renderer() -> tuple[str, Renderer]:
         return wanted, renderer
     problems = []
     for name, one in _renderers():
-        if one.order is None:
+        if not one.takes_pictures:
             continue
         trouble = one.problem()
         if not trouble:
@@ -214,12 +215,11 @@ def picture_renderer() -> tuple[str, Renderer]:
     )
 
 
-def _renderers() -> list[tuple[str, Renderer]]:
-    """Those installed, by their order; those whose package is missing are left out."""
-    found: list[tuple[str, Renderer]] = []
-    for name in plugins.names(GROUP):
+def _renderers() -> Iterator[tuple[str, Renderer]]:
+    """Those installed, the preferred ones first, each loaded only when it is reached; a missing package is no error."""
+    names = plugins.names(GROUP)
+    for name in (*(name for name in PREFERRED if name in names), *(name for name in names if name not in PREFERRED)):
         try:
-            found.append((name, plugins.load(GROUP, name)()))
+            yield name, plugins.load(GROUP, name)()
         except NotInstalledError:
             continue
-    return sorted(found, key=lambda item: 1_000 if item[1].order is None else item[1].order)

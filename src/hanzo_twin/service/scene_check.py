@@ -21,7 +21,8 @@ from hanzo_twin.errors import HanzoTwinError
 from hanzo_twin.scene.addresses import quantities
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.load import Reference, inspect_scene
-from hanzo_twin.scene.model import Scene
+from hanzo_twin.scene.model import Camera, Scene, Sensor
+from hanzo_twin.scene.sensors import read_settings
 
 MEMORY_BYTES = 32 * 2**30
 """Address space of the checking process; USD and an engine map several GiB that they never touch."""
@@ -37,6 +38,19 @@ class ArticulationSummary:
     path: str
     joints: tuple[str, ...]
     fixed_base: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SensorSummary:
+    """One sensor or camera: its path and kind, the body that carries it ("" for the world), readings per second.
+
+    ``rate_hz`` is None for one that shows the present.
+    """
+
+    path: str
+    kind: str
+    body: str
+    rate_hz: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +74,7 @@ class SceneReport:
         total_mass: of all bodies, kg.
         diagnoses: errors first; those of the engine included.
         addresses: all there are, where they were asked for.
+        sensors: all sensors and cameras.
     """
 
     source: str
@@ -70,6 +85,7 @@ class SceneReport:
     articulations: tuple[ArticulationSummary, ...]
     diagnoses: tuple[Diagnosis, ...]
     addresses: tuple[AddressSummary, ...] = ()
+    sensors: tuple[SensorSummary, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -91,6 +107,7 @@ class SceneReport:
             ),
             diagnoses=tuple(Diagnosis(**item) for item in data["diagnoses"]),
             addresses=tuple(AddressSummary(**item) for item in data.get("addresses", ())),
+            sensors=tuple(SensorSummary(**item) for item in data["sensors"]),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,6 +123,7 @@ class SceneReport:
                 {"path": item.path, "joints": list(item.joints), "fixed_base": item.fixed_base}
                 for item in self.articulations
             ],
+            "sensors": [asdict(item) for item in self.sensors],
             "diagnoses": [diagnosis.to_dict() for diagnosis in self.diagnoses],
             **({"addresses": [asdict(item) for item in self.addresses]} if self.addresses else {}),
         }
@@ -182,6 +200,7 @@ def inspect_for_engine(
         articulations=_articulations(scene) if scene else (),
         diagnoses=diagnoses,
         addresses=_addresses(scene) if scene is not None and addresses else (),
+        sensors=_sensors(scene) if scene is not None else (),
     )
 
 
@@ -254,6 +273,15 @@ def _articulations(scene: Scene) -> tuple[ArticulationSummary, ...]:
     return tuple(
         ArticulationSummary(path=item.path, joints=item.joints, fixed_base=item.fixed_base)
         for item in scene.articulations.values()
+    )
+
+
+def _sensors(scene: Scene) -> tuple[SensorSummary, ...]:
+    devices: list[Sensor | Camera] = [*scene.sensors.values(), *scene.cameras.values()]
+    return tuple(
+        SensorSummary(path=device.path, kind=settings.kind, body=device.body, rate_hz=settings.rate)
+        for device in devices
+        for settings in [read_settings(scene, device)[0]]
     )
 
 

@@ -16,7 +16,7 @@ from hanzo_twin.engines.gazebo.contacts import read_contacts
 from hanzo_twin.engines.gazebo.couplings import Couplings
 from hanzo_twin.engines.gazebo.loops import close_loops
 from hanzo_twin.engines.gazebo.native_state import ENGINE, VERSION
-from hanzo_twin.engines.gazebo.placement import body_state, place_root
+from hanzo_twin.engines.gazebo.placement import body_state, finished_state, place_root, raw_state
 from hanzo_twin.engines.gazebo.refusals import check_mimics
 from hanzo_twin.engines.gazebo.tree import Tree
 from hanzo_twin.engines.gazebo.world import World, build_world, write_inertia, write_materials
@@ -79,6 +79,7 @@ class GazeboSimulation:
         #: Joints that articulations command, then the others of one freedom.
         self._joints = [*articulated, *(path for path in self._world.joints if path not in set(articulated))]
         self._rows = {path: row for row, path in enumerate(scene.bodies)}
+        self._paths = tuple(scene.bodies)
         # Replaced, never written: observations made before hold on to them.
         count = len(self._joints)
         self._targets, self._target_velocities, self._efforts = np.zeros(count), np.zeros(count), np.zeros(count)
@@ -340,18 +341,13 @@ class GazeboSimulation:
 
     def body_motion(self, rows: IntArray | None = None) -> Motion:
         """As `MotionSource` says."""
-        paths = list(self._rows)
-        wanted = paths if rows is None else [paths[row] for row in rows]
-        states = [body_state(self._world, path) for path in wanted]
-        return Motion(
-            poses=np.array([pose for pose, _ in states]).reshape(-1, 7),
-            velocities=np.array([velocity for _, velocity in states]).reshape(-1, 6),
-        )
+        return self.remember_motion(np.arange(len(self._rows)) if rows is None else rows)()
 
     def remember_motion(self, rows: IntArray) -> Callable[[], Motion]:
         """As `MotionSource` says."""
-        motion = self.body_motion(rows)
-        return lambda: motion
+        world, paths = self._world, self._paths
+        raws = [raw_state(world, paths[row]) for row in rows.tolist()]
+        return lambda: _motion([finished_state(raw) for raw in raws])
 
     def contacts(self) -> Contacts:
         """As `FeelsContacts` says."""
@@ -532,3 +528,10 @@ def _replaced(array: FloatArray, part: slice, values: FloatArray) -> FloatArray:
     copy = array.copy()
     copy[part] = values
     return copy
+
+
+def _motion(states: list[tuple[FloatArray, FloatArray]]) -> Motion:
+    return Motion(
+        poses=np.array([pose for pose, _ in states]).reshape(-1, 7),
+        velocities=np.array([velocity for _, velocity in states]).reshape(-1, 6),
+    )

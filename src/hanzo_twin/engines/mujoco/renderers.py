@@ -14,7 +14,7 @@ from hanzo_twin.sensors.mirror import Looks
 class EglRenderer:
     """With the driver of a GPU, or Mesa's in software."""
 
-    order: int | None = 1
+    takes_pictures = True
     casts_rays = True
 
     def problem(self) -> str:
@@ -27,7 +27,7 @@ class EglRenderer:
 class OsmesaRenderer:
     """With Mesa's software renderer, where there is no EGL."""
 
-    order: int | None = 2
+    takes_pictures = True
     casts_rays = True
 
     def problem(self) -> str:

@@ -29,7 +29,7 @@ _SKY = 0.999
 class SoftwareRenderer:
     """Where there is no OpenGL."""
 
-    order: int | None = 9
+    takes_pictures = True
     casts_rays = False
 
     def problem(self) -> str:
@@ -78,9 +78,7 @@ class SoftwareMirror:
             view.width,
             view.height,
             viewMatrix=_view_matrix(view.pose_world_camera),
-            projectionMatrix=pybullet.computeProjectionMatrixFOV(
-                math.degrees(view.vertical_fov), view.width / view.height, near, far
-            ),
+            projectionMatrix=_projection(view),
             renderer=pybullet.ER_TINY_RENDERER,
             lightDirection=[0.4, -0.5, 1.0],
             physicsClientId=self._client,
@@ -96,6 +94,16 @@ class SoftwareMirror:
             "instance": self._instances[uids],
         }
         return {kind: pictures[kind] for kind in kinds}
+
+
+def _projection(view: View) -> list[float]:
+    """Column after column; shifted by half a pixel, because TinyRenderer looks through the corners of pixels."""
+    aspect = view.width / view.height
+    matrix = pybullet.computeProjectionMatrixFOV(math.degrees(view.vertical_fov), aspect, *view.clipping_range)
+    columns = list(matrix)
+    columns[8] += 1.0 / view.width
+    columns[9] += 1.0 / view.height
+    return columns
 
 
 def _view_matrix(pose: Pose) -> list[float]:
@@ -126,7 +134,7 @@ def _options(shape: Shape) -> tuple[Pose, dict[str, Any]]:
         case Cone():
             return none, _mesh(*cone_faces(geometry))
         case Mesh():
-            return none, _mesh(np.asarray(geometry.vertices), np.asarray(geometry.triangles))
+            return none, _mesh(np.asarray(geometry.vertices, dtype=np.float64), np.asarray(geometry.triangles))
 
 
 def _arc(radius: float, half_height: float) -> list[tuple[float, float]]:

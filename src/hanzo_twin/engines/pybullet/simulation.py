@@ -18,7 +18,7 @@ from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
 from hanzo_twin.engines.pybullet import native_state
 from hanzo_twin.engines.pybullet.contacts import read_contacts
 from hanzo_twin.engines.pybullet.native_state import ENGINE, VERSION
-from hanzo_twin.engines.pybullet.placement import body_state, place_root
+from hanzo_twin.engines.pybullet.placement import body_state, finished_state, place_root, raw_state
 from hanzo_twin.engines.pybullet.tree import Tree
 from hanzo_twin.engines.pybullet.world import World, build_world, write_frictions
 from hanzo_twin.engines.readings import JointReadings
@@ -81,6 +81,7 @@ class PybulletSimulation:
             first = articulated.index(articulation.joints[0]) if articulation.joints else 0
             self._columns[articulation.path] = slice(first, first + len(articulation.joints))
         self._rows = {path: row for row, path in enumerate(scene.bodies)}
+        self._paths = tuple(scene.bodies)
         count = len(self._joints)
         # Replaced, never written: observations made before hold on to them.
         self._targets, self._target_velocities, self._efforts = np.zeros(count), np.zeros(count), np.zeros(count)
@@ -356,18 +357,13 @@ class PybulletSimulation:
 
     def body_motion(self, rows: IntArray | None = None) -> Motion:
         """As `MotionSource` says."""
-        paths = list(self._rows)
-        wanted = paths if rows is None else [paths[row] for row in rows]
-        states = [body_state(self._world, path) for path in wanted]
-        return Motion(
-            poses=np.array([pose for pose, _ in states]).reshape(-1, 7),
-            velocities=np.array([velocity for _, velocity in states]).reshape(-1, 6),
-        )
+        return self.remember_motion(np.arange(len(self._rows)) if rows is None else rows)()
 
     def remember_motion(self, rows: IntArray) -> Callable[[], Motion]:
         """As `MotionSource` says."""
-        motion = self.body_motion(rows)
-        return lambda: motion
+        world, paths = self._world, self._paths
+        raws = [(paths[row], raw_state(world, paths[row])) for row in rows.tolist()]
+        return lambda: _motion([finished_state(world, path, raw) for path, raw in raws])
 
     def contacts(self) -> Contacts:
         """As `FeelsContacts` says."""
@@ -559,3 +555,10 @@ def _replaced(array: FloatArray, part: slice, values: FloatArray) -> FloatArray:
     copy = array.copy()
     copy[part] = values
     return copy
+
+
+def _motion(states: list[tuple[FloatArray, FloatArray]]) -> Motion:
+    return Motion(
+        poses=np.array([pose for pose, _ in states]).reshape(-1, 7),
+        velocities=np.array([velocity for _, velocity in states]).reshape(-1, 6),
+    )
