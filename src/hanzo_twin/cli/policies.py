@@ -142,7 +142,7 @@ def run(
     from rich.console import Console
 
     from hanzo_twin.cli.train import ConsoleWatcher
-    from hanzo_twin.definition.models import require_physical
+    from hanzo_twin.client.twins import definition_of
     from hanzo_twin.rl.training.live import LivePolicy
     from hanzo_twin.rl.training.load import environment_of, find_policy
     from hanzo_twin.rl.training.requirements import require_training
@@ -155,7 +155,7 @@ def run(
         if view.phase not in ("running", "degraded"):
             raise InvalidInputError(f"Twin '{view.name}' is {view.phase}.", hint=f"Start it: hanzo-twin start {twin}")
         environment = environment_of(loaded, {"task": task})
-        environment["twin_id"] = require_physical(_definition(client, twin, Path(folder)))
+        environment["twin_id"] = definition_of(client, twin, Path(folder))
         live = LivePolicy(loaded, _Remote(client, twin), environment, seed=seed)
         try:
             with ConsoleWatcher(console, quiet=json) as watcher:
@@ -195,30 +195,6 @@ def download(
         emit({"file": str(saved), "bytes": saved.stat().st_size})
     else:
         say(str(saved))
-
-
-def _definition(client: Client, twin: str, folder: Path) -> Any:
-    """The definition of a twin, its stored scenes saved in ``folder``."""
-    from hanzo_twin.definition.yaml_source import parse_definition_object
-
-    definition: dict[str, Any] = dict(client.get_twin(twin).definition)
-    uri = str(definition["scene"]["uri"])
-    if uri.startswith("s3://"):
-        definition["scene"] = {**definition["scene"], "uri": str(_fetch_scene(client, uri, folder))}
-    return parse_definition_object(definition, f"twin '{twin}'")
-
-
-def _fetch_scene(client: Client, uri: str, folder: Path) -> Path:
-    import zipfile
-
-    for page in client.list_scenes(limit=1000).items:
-        for version in client.list_scene_versions(page.name):
-            if version.uri == uri:
-                saved = client.download_scene(version.name, folder, version=version.version)
-                with zipfile.ZipFile(saved) as archive:
-                    archive.extractall(folder / "scene")
-                return folder / "scene" / version.root
-    raise NotFoundError(f"The scene '{uri}' of the twin is not stored on the server.")
 
 
 class _Remote:

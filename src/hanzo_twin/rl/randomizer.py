@@ -31,7 +31,7 @@ AZIMUTH = "_azimuth"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Written:
-    """A variation of parameters: its addresses and what the scene says for them [k]."""
+    """A variation of parameters: its addresses and what they are before anything is drawn [k]."""
 
     variation: Variation
     addresses: tuple[str, ...]
@@ -54,11 +54,12 @@ class Randomizer:
         self._spec = spec
         self.batch = batch
         self._mixing = spec.mixing()
+        # Where the worlds start, such as the state of a live twin, parameters may differ from the scene's.
+        self._in_force = dict(batch.get_state([0])[0].parameters)
         self._parameters = [self._resolve(item) for item in spec.variations if not item.is_special]
         gravity_path = batch.scene.gravity_path
-        configured = batch.config.gravity
-        self._gravity = np.array(batch.scene.gravity if configured is None else configured)
         self._gravity_addresses = [f"{gravity_path}.gravity.{axis}" for axis in "xyz"]
+        self._gravity = self._base(self._gravity_addresses)
         self.values: Values = {}
         for item in spec.variations:
             self.values[item.name] = np.zeros((batch.num_envs, *self._width(item)))
@@ -76,10 +77,15 @@ class Randomizer:
                 f"Variation '{variation.name}' asks for the delay of single joints.",
                 hint=f"Training delays all commands alike: use the target '{ACTUATOR_DELAY}'.",
             )
-        authored = np.array([authored_value(self.batch.scene, Address.parse(address)) for address in addresses])
+        authored = self._base(addresses)
         # Where the engine cannot change one of them, say so now and not at the first reset.
         self.batch.set_parameters(addresses, np.tile(authored, (self.batch.num_envs, 1)))
         return _Written(variation=variation, addresses=addresses, authored=authored)
+
+    def _base(self, addresses: Sequence[str]) -> FloatArray:
+        """What the parameters are before anything is drawn."""
+        scene = self.batch.scene
+        return np.array([self._in_force.get(a, authored_value(scene, Address.parse(a))) for a in addresses])
 
     def _width(self, variation: Variation) -> tuple[int, ...]:
         if not variation.each or variation.is_special:

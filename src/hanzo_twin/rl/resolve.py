@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +15,14 @@ from hanzo_twin.definition.yaml_source import load_definition
 from hanzo_twin.engines.port import GROUP as ENGINES
 from hanzo_twin.engines.port import BatchEngine, Engine, EngineConfig, load_engine
 from hanzo_twin.engines.state import SimState
-from hanzo_twin.errors import InvalidInputError, NotFoundError, UnsupportedError, nearest
+from hanzo_twin.errors import (
+    HanzoTwinError,
+    InvalidInputError,
+    NotFoundError,
+    UnavailableError,
+    UnsupportedError,
+    nearest,
+)
 from hanzo_twin.rl.randomization import Randomization, from_definition, usual
 from hanzo_twin.rl.task import Recipe, Task
 from hanzo_twin.scene.load import load_scene
@@ -110,10 +117,10 @@ def find_twin(twin_id: TwinId) -> Found:
     """The twin in a definition or scene file, of a local name (``NAME.yaml``, ``NAME/twin.yaml``), or on a server.
 
     Raises:
-        NotFoundError: none of these. UnavailableError: nothing local, and the server does not answer.
+        NotFoundError: none of these, or no server answers.
     """
     if isinstance(twin_id, TwinDefinition):
-        return _of_definition(twin_id, Path.cwd())
+        return found_of(twin_id, Path.cwd())
     path = Path(os.fspath(twin_id))
     if path.suffix.lower() in _SCENE_SUFFIXES:
         return Found(name=path.stem, scene=load_scene(path), config=EngineConfig())
@@ -122,16 +129,29 @@ def find_twin(twin_id: TwinId) -> Found:
     candidates += [Path(f"{name}{suffix}") for suffix in _DEFINITION_SUFFIXES] + [path / "twin.yaml"]
     for candidate in candidates:
         if candidate.is_file():
-            return _of_definition(require_physical(load_definition(candidate)), candidate.resolve().parent)
+            return found_of(require_physical(load_definition(candidate)), candidate.resolve().parent)
     if path.suffix.lower() in _DEFINITION_SUFFIXES or len(path.parts) > 1:
         raise NotFoundError(f"There is no twin definition '{name}'.", hint="Give the path of a YAML or JSON file.")
-    for lookup in plugins.names(LOOKUPS):
-        found: Found = plugins.load(LOOKUPS, lookup)(name)
-        return found
-    raise NotFoundError(f"There is no twin '{name}'.", hint=f"Looked for: {', '.join(str(c) for c in candidates)}.")
+    return _look_up(name, candidates)
 
 
-def _of_definition(definition: TwinDefinition, folder: Path) -> Found:
+def _look_up(name: str, candidates: Sequence[Path]) -> Found:
+    looked_for = f"There is no file {', '.join(str(candidate) for candidate in candidates)}"
+    failed: HanzoTwinError | None = None
+    for place in plugins.names(LOOKUPS):
+        lookup: Lookup = plugins.load(LOOKUPS, place)
+        try:
+            return lookup(name)
+        except (NotFoundError, UnavailableError) as missing:
+            failed = missing
+    raise NotFoundError(
+        f"There is no twin '{name}'.",
+        hint=looked_for + (f"; and: {failed.message}" if failed is not None else "."),
+    )
+
+
+def found_of(definition: TwinDefinition, folder: Path, *, state: SimState | None = None) -> Found:
+    """The twin of ``definition``, whose relative paths are below ``folder``. Errors as the loading of its scene."""
     return Found(
         name=definition.name,
         scene=load_definition_scene(definition, folder),
@@ -139,6 +159,7 @@ def _of_definition(definition: TwinDefinition, folder: Path) -> Found:
         engine=definition.engine.type,
         task=definition.task,
         ranges=definition.domain_randomization,
+        state=state,
     )
 
 
