@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gymnasium
@@ -14,6 +14,7 @@ from hanzo_twin.errors import CommandError, ConflictError, SimulationError
 from hanzo_twin.rl.draw_log import DrawLog
 from hanzo_twin.rl.episodes import Step
 from hanzo_twin.rl.options import ResetOptions
+from hanzo_twin.rl.pictures import Picture
 from hanzo_twin.rl.spaces import ObservationType, action_space, observation_space, split
 from hanzo_twin.rl.vector_env import Runner
 from hanzo_twin.spatial import FloatArray
@@ -34,8 +35,11 @@ class TwinEnv(gymnasium.Env[Any, Any]):
         obs_type: ObservationType,
         metadata: Mapping[str, Any],
         draw_log: DrawLog | None = None,
+        take_picture: Callable[[], Picture] | None = None,
     ) -> None:
         self.runner = runner
+        self.render_mode = None if take_picture is None else "rgb_array"
+        self._take_picture = take_picture
         self._draw_log = draw_log
         self.obs_type = obs_type
         self.metadata = dict(metadata)
@@ -110,8 +114,10 @@ class TwinEnv(gymnasium.Env[Any, Any]):
         if self._closed:
             raise SimulationError("The environment was closed.", hint="Make a new one.")
 
-    def render(self) -> None:
-        """Nothing: no render mode was asked for."""
+    def render(self) -> Any:
+        """RGB [height, width, 3] of the world now; None where no render mode was asked for."""
+        self._check_open()
+        return None if self._take_picture is None else self._take_picture()
 
     def close(self) -> None:
         """Release the world; may be called again."""

@@ -33,9 +33,14 @@ class Autoreset(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How observations are laid out: ``slices`` of the flat observation by term, and bounds [size]."""
+    """How observations are laid out: ``slices`` of the flat observation by term, and bounds [size].
+
+    ``shapes`` and ``dtypes`` are those of the terms in an observation of type ``dict``.
+    """
 
     slices: Mapping[str, slice]
+    shapes: Mapping[str, tuple[int, ...]]
+    dtypes: Mapping[str, str]
     low: ObservationArray
     high: ObservationArray
     actions: tuple[str, ...]
@@ -103,6 +108,7 @@ class Episodes:
         self.max_steps = max(1, round(task.max_seconds / step_seconds))
         self.actions = action_map(batch.scene, task.actions, action_type, batch)
         self.world = World(batch, step_seconds=step_seconds, actions=self.actions.size, bodies=task.bodies)
+        self.world.draws = self._step_draws
         self.layout = _layout(task, self.actions.names)
         self._randomizer = _randomizer(randomization, batch, self.layout)
         self._noisy = randomization is not None and any("observation" in v.target for v in randomization.variations)
@@ -170,6 +176,7 @@ class Episodes:
         draws = Draws(self._seeds[envs], self._episodes[envs], np.zeros(len(envs), dtype=np.int64))
         if self._randomizer is not None:
             self._randomizer.draw(envs, draws, world.level[envs], pinned)
+            world.lighting, world.camera_noise = self._randomizer.lighting, self._randomizer.camera_noise
         self.batch.reset(envs)
         world.refresh()
         start = Start(world, envs, draws)
@@ -275,14 +282,16 @@ class Episodes:
             values["level"] = (self.world.level.copy(), over.copy())
         return values
 
+    def _step_draws(self) -> Draws:
+        return Draws(self._seeds, self._episodes, self.world.steps)
+
     def _observe(self) -> ObservationArray:
         world = self.world
         observations = np.empty((self.num_envs, self.layout.size), dtype=np.float32)
         for term in self.task.observations:
             read = term.read(world)
             if self._noisy and self._randomizer is not None:
-                draws = Draws(self._seeds, self._episodes, world.steps)
-                noise = draws.normal(f"noise.{term.name}", term.size)
+                noise = self._step_draws().normal(f"noise.{term.name}", term.size)
                 read = read + self._randomizer.noise[term.name][:, None] * noise
             observations[:, self.layout.slices[term.name]] = read
         if not self._unbounded:
@@ -339,7 +348,9 @@ def _layout(task: Task, actions: tuple[str, ...]) -> Layout:
     low = np.concatenate([np.full(term.size, term.low, dtype=np.float32) for term in task.observations])
     high = np.concatenate([np.full(term.size, term.high, dtype=np.float32) for term in task.observations])
     rewards = tuple(term.name for term in task.rewards)
-    return Layout(slices=slices, low=low, high=high, actions=actions, rewards=rewards)
+    shapes = {term.name: term.shape or (term.size,) for term in task.observations}
+    dtypes = {term.name: term.dtype for term in task.observations}
+    return Layout(slices=slices, shapes=shapes, dtypes=dtypes, low=low, high=high, actions=actions, rewards=rewards)
 
 
 def _randomizer(spec: Randomization | None, batch: Batch, layout: Layout) -> Randomizer | None:

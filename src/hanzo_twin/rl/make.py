@@ -13,6 +13,7 @@ from hanzo_twin.engines.serial import load_worlds
 from hanzo_twin.errors import InvalidInputError, NotInstalledError, nearest
 from hanzo_twin.rl.draw_log import DrawLog
 from hanzo_twin.rl.episodes import Autoreset, Episodes
+from hanzo_twin.rl.pictures import Picture, Pictures
 from hanzo_twin.rl.randomization import Randomization
 from hanzo_twin.rl.resolve import Setup, TwinId, resolve
 from hanzo_twin.rl.task import Recipe, Task
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from hanzo_twin.rl.vector_env import Runner, TwinVectorEnv
 
 Ranges = bool | Randomization | DomainRandomization | Mapping[str, object]
-RENDER_MODES: tuple[str, ...] = ()
+RENDER_MODES = ("rgb_array",)
 
 
 def make(
@@ -36,6 +37,8 @@ def make(
     domain_randomization: Ranges = False,
     draw_log: str | os.PathLike[str] | None = None,
     render_mode: str | None = None,
+    camera: str = "",
+    picture_size: tuple[int, int] = (480, 360),
 ) -> TwinEnv:
     """One world as a `gymnasium.Env`.
 
@@ -49,7 +52,9 @@ def make(
         step_hz: decisions per second, a divisor of the engine's rate; None takes the task's.
         domain_randomization: True takes the ranges of the definition, or else the usual ones.
         draw_log: file that gets a line for each episode, with everything that was drawn; see `read_draws`.
-        render_mode: None.
+        render_mode: None or ``rgb_array``.
+        camera: prim path of the camera that `render` uses; "" takes one that shows all.
+        picture_size: width and height of what `render` gives.
 
     Raises:
         NotInstalledError: gymnasium is missing.
@@ -69,7 +74,17 @@ def make(
     _check_render_mode(render_mode)
     setup = resolve(twin_id, engine=engine, task=task, step_hz=step_hz, domain_randomization=domain_randomization)
     runner = _episodes(setup, 1, threads=1, action_type=action_type, autoreset=Autoreset.DISABLED)
-    return TwinEnv(runner, obs_type=kind, metadata=_metadata(setup), draw_log=_opened(draw_log))
+    pictures = None
+    if render_mode is not None:
+        width, height = picture_size
+        pictures = Pictures(setup.scene, camera=camera, width=width, height=height)
+    return TwinEnv(
+        runner,
+        obs_type=kind,
+        metadata=_metadata(setup),
+        draw_log=_opened(draw_log),
+        take_picture=None if pictures is None else partial(_picture, pictures, runner),
+    )
 
 
 def make_vec(
@@ -126,6 +141,10 @@ def in_workers(build: Callable[[int], Episodes], num_envs: int, per_worker: int)
     from hanzo_twin.rl.workers import WorkerEpisodes
 
     return WorkerEpisodes(build, num_envs=num_envs, per_worker=per_worker)
+
+
+def _picture(pictures: Pictures, runner: Episodes) -> Picture:
+    return pictures.take(runner.batch.body_poses[0])
 
 
 def _opened(path: str | os.PathLike[str] | None) -> DrawLog | None:

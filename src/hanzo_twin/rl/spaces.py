@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -30,12 +29,13 @@ def observation_space(layout: Layout, kind: ObservationType) -> spaces.Space[Any
     """The space of one world's observations."""
     if kind == "flat":
         return spaces.Box(low=layout.low, high=layout.high, dtype=np.float32)
-    return spaces.Dict(
-        {
-            name: spaces.Box(low=layout.low[part], high=layout.high[part], dtype=np.float32)
-            for name, part in layout.slices.items()
-        }
-    )
+    return spaces.Dict({name: _term_space(layout, name) for name in layout.slices})
+
+
+def _term_space(layout: Layout, name: str) -> spaces.Box:
+    shape, kind, part = layout.shapes[name], np.dtype(layout.dtypes[name]), layout.slices[name]
+    low, high = (bound[part].reshape(shape).astype(kind) for bound in (layout.low, layout.high))
+    return spaces.Box(low=low, high=high, dtype=kind.type)
 
 
 def action_space(layout: Layout) -> spaces.Box:
@@ -43,11 +43,12 @@ def action_space(layout: Layout) -> spaces.Box:
     return spaces.Box(low=-1.0, high=1.0, shape=(len(layout.actions),), dtype=np.float32)
 
 
-def split(
-    observations: ObservationArray, layout: Layout, kind: ObservationType
-) -> ObservationArray | dict[str, ObservationArray]:
+def split(observations: ObservationArray, layout: Layout, kind: ObservationType) -> ObservationArray | dict[str, Any]:
     """Observations [..., size] in the form of ``kind``; arrays of a dict are copies."""
     if kind == "flat":
         return observations
-    slices: Mapping[str, slice] = layout.slices
-    return {name: observations[..., part].copy() for name, part in slices.items()}
+    lead = observations.shape[:-1]
+    return {
+        name: observations[..., part].reshape(*lead, *layout.shapes[name]).astype(layout.dtypes[name])
+        for name, part in layout.slices.items()
+    }

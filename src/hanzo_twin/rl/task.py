@@ -5,6 +5,7 @@ All functions take a `World` and give arrays with a leading env axis, with eleme
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -30,6 +31,7 @@ class ObservationTerm:
     Args:
         read: gives [N, size].
         low / high: what it can be; infinite where there is no bound. Values are clipped to it.
+        shape / dtype: as an agent sees it in an observation of type ``dict``; None is [size].
     """
 
     name: str
@@ -37,6 +39,15 @@ class ObservationTerm:
     read: Reading
     low: float = -np.inf
     high: float = np.inf
+    shape: tuple[int, ...] | None = None
+    dtype: Literal["float32", "uint8"] = "float32"
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or (self.shape is not None and math.prod(self.shape) != self.size):
+            raise InvalidInputError(
+                f"The observation '{self.name}' has size {self.size} and shape {self.shape}.",
+                hint="Allowed: a size of at least one, and a shape of as many numbers.",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from hanzo_twin.engines.port import Batch
-from hanzo_twin.errors import NotFoundError, nearest
+from hanzo_twin.errors import ConflictError, NotFoundError, nearest
 from hanzo_twin.rl.chance import Draws
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import FloatArray, IntArray
@@ -33,6 +33,8 @@ class World:
         action / previous_action: of this step and the one before, as the agent gave them [N, n_actions]; zero at first.
         steps: of the episode so far [N].
         level: of the curriculum, 0 to 1 [N].
+        lighting / camera_noise: of the pictures [N], see `hanzo_twin.rl.randomization`.
+        draws: gives random numbers of this step, see `Draws`.
         memory: what the task keeps for each world, by name, arrays [N, …]; written at the start of an episode
             (`Start.remember`) and by ``Task.remember``.
     """
@@ -45,6 +47,8 @@ class World:
         self.previous_action = np.zeros_like(self.action)
         self.steps = np.zeros(self.num_envs, dtype=np.int64)
         self.level = np.ones(self.num_envs)
+        self.lighting, self.camera_noise = np.ones(self.num_envs), np.zeros(self.num_envs)
+        self.draws: Callable[[], Draws] = _no_draws
         self.memory: dict[str, FloatArray] = {}
         self._bodies = tuple(bodies)
         self._columns = {body: column for column, body in enumerate(bodies)}
@@ -99,6 +103,10 @@ class World:
             linear_velocity=velocities[:, column, :3],
             angular_velocity=velocities[:, column, 3:],
         )
+
+
+def _no_draws() -> Draws:
+    raise ConflictError("There are no random numbers before the first episode.")
 
 
 class Start:

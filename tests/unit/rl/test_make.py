@@ -140,13 +140,16 @@ def refused(error: type[HanzoTwinError], message: str, **arguments: Any) -> None
         hanzo_twin.make(**{"task": "pendulum", **arguments})
 
 
-def test_names_that_stand_for_nothing_are_refused_with_the_nearest() -> None:
+def test_names_that_stand_for_nothing_are_refused_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
     refused(UnsupportedError, "No task named 'pendulm' is installed.\n  Did you mean 'pendulum'", task="pendulm")
     refused(UnsupportedError, "No engine named 'mujocco' is installed.\n  Did you mean 'mujoco'", engine="mujocco")
     refused(InvalidInputError, "There is no obs_type 'flatt'.\n  Did you mean 'flat'", obs_type="flatt")
     refused(InvalidInputError, "There is no action_type 'torque'.\n  Allowed: effort, joint", action_type="torque")
     refused(InvalidInputError, "There is no render_mode 'humann'", render_mode="humann")
     refused(NotFoundError, "There is no twin definition 'no/such/twin.yaml'", twin_id="no/such/twin.yaml")
+    monkeypatch.setenv("HANZO_TWIN_URL", "http://127.0.0.1:1")
+    nowhere = "There is no twin 'nosuch'.\n  There is no file nosuch.yaml.*; and: .*127.0.0.1:1"
+    refused(NotFoundError, nowhere, twin_id="nosuch")
     refused(InvalidInputError, "There is nothing to simulate: neither a twin nor a task", task=None)
     refused(InvalidInputError, "task must be a name, a Task or a Recipe, got int", task=3)
     refused(InvalidInputError, "domain_randomization is str", domain_randomization="yes")

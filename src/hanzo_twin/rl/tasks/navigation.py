@@ -29,7 +29,7 @@ STEP_HZ = 10.0
 RAYS = 16
 RANGE = 4.0
 # Obstacles that are not needed wait here, below the ground.
-_AWAY = -20.0
+_AWAY = -2.0
 _CONTACT = 0.02
 
 
@@ -133,7 +133,7 @@ def build(scene: Scene, *, ranges: bool = False) -> Task:
         start.remember("obstacles", places)
         for index, path in enumerate(pillars):
             pose = np.zeros((count, 7))
-            pose[:, :2], pose[:, 3] = places[:, index], 1.0
+            pose[:, :2], pose[:, 3] = np.where(hidden[:, index, None], 0.0, places[:, index]), 1.0
             pose[:, 2] = np.where(hidden[:, index], _AWAY, scene.bodies[path].pose_world_body.position[2])
             start.place(path, pose)
 
