@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 import hanzo_twin
-from hanzo_twin.errors import InvalidInputError, RuntimeUnavailableError, UnsupportedError
+from hanzo_twin import plugins
+from hanzo_twin.engines.port import GROUP as ENGINES
+from hanzo_twin.engines.port import load_engine
+from hanzo_twin.errors import InvalidInputError, NotInstalledError, RuntimeUnavailableError, UnsupportedError
 from hanzo_twin.rl.make import processors
+from hanzo_twin.rl.resolve import TASKS
 from hanzo_twin.testing import check_vector_env
 
 pytestmark = pytest.mark.live
@@ -69,3 +73,30 @@ def test_errors_of_a_worker_arrive_here() -> None:
 def test_too_many_workers_are_refused() -> None:
     with pytest.raises(InvalidInputError, match=r"1000 worker processes are too many.*\n  Allowed: at most"):
         make(1000, num_envs_per_worker=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", plugins.names(ENGINES))
+def test_every_engine_keeps_the_promises(engine: str) -> None:
+    try:
+        load_engine(engine)
+    except NotInstalledError as missing:
+        pytest.skip(missing.message)
+    check_vector_env(lambda count: make(count, engine=engine), sizes=(1, 2), steps=25)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", plugins.names(ENGINES))
+@pytest.mark.parametrize("task", plugins.names(TASKS))
+def test_every_task_runs_on_every_engine_or_is_refused(task: str, engine: str) -> None:
+    try:
+        env = hanzo_twin.make(task=task, engine=engine, obs_type="flat")
+    except UnsupportedError as refused:
+        pytest.skip(refused.message)
+    first, _ = env.reset(seed=1)
+    actions = np.random.default_rng(0).uniform(-0.3, 0.3, (5, *first.shape))[:, : len(env.runner.layout.actions)]
+    seen = [env.step(action)[0] for action in actions]
+    assert np.array_equal(env.reset(seed=1)[0], first)
+    for action, before in zip(actions, seen, strict=True):
+        assert np.array_equal(env.step(action)[0], before)
+    env.close()

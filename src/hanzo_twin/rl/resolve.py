@@ -25,6 +25,7 @@ from hanzo_twin.errors import (
 )
 from hanzo_twin.rl.randomization import Randomization, from_definition, usual
 from hanzo_twin.rl.task import Recipe, Task
+from hanzo_twin.scene.library import SCHEME
 from hanzo_twin.scene.load import load_scene
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.sync.assembly import engine_config, load_definition_scene
@@ -114,7 +115,7 @@ def resolve(
 
 
 def find_twin(twin_id: TwinId) -> Found:
-    """The twin in a definition or scene file, of a local name (``NAME.yaml``, ``NAME/twin.yaml``), or on a server.
+    """The twin in a definition or scene file (or ``library:NAME``), of a local name (``NAME.yaml``, ``NAME/twin.yaml``), or on a server.
 
     Raises:
         NotFoundError: none of these, or no server answers.
@@ -122,9 +123,9 @@ def find_twin(twin_id: TwinId) -> Found:
     if isinstance(twin_id, TwinDefinition):
         return found_of(twin_id, Path.cwd())
     path = Path(os.fspath(twin_id))
-    if path.suffix.lower() in _SCENE_SUFFIXES:
-        return Found(name=path.stem, scene=load_scene(path), config=EngineConfig())
     name = str(twin_id)
+    if path.suffix.lower() in _SCENE_SUFFIXES or name.startswith(SCHEME):
+        return Found(name=path.stem, scene=load_scene(name), config=EngineConfig())
     candidates = [path] if path.suffix.lower() in _DEFINITION_SUFFIXES else []
     candidates += [Path(f"{name}{suffix}") for suffix in _DEFINITION_SUFFIXES] + [path / "twin.yaml"]
     for candidate in candidates:
