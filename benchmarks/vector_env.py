@@ -8,8 +8,8 @@ short blocks, and the median of the ratios within a turn is printed, so that wha
 * ``vs_rollout``: against bare ``mujoco.rollout`` of the same model from the same states under the same efforts, step
   for step, so that both do the same physics. Observation, reward and resets are what is on top.
 * ``overhead_fraction``: share of a step that is not spent in the batch's own stepping.
-* ``vs_envpool`` and ``vs_async``: against EnvPool's Ant-v4 on as many threads, and Gymnasium's AsyncVectorEnv of its own
-  Ant-v5. They integrate by Runge-Kutta, four evaluations of the forces in a step, where the engine's own integrator
+* ``vs_envpool`` and ``vs_async``: against EnvPool's Ant-v4 on as many threads, and Gymnasium's AsyncVectorEnv of its
+  own Ant-v5. They integrate by Runge-Kutta, four evaluations of the forces in a step, where the engine's own integrator
   takes one; ``…_runge_kutta`` give our worlds Runge-Kutta as well.
 * ``single_vs_gymnasium``: one world of ours against Gymnasium's Ant-v5.
 * ``mb_per_world``: growth of the process from 64 to 1,024 worlds.

@@ -115,7 +115,9 @@ def resolve(
 
 
 def find_twin(twin_id: TwinId) -> Found:
-    """The twin in a definition or scene file (or ``library:NAME``), of a local name (``NAME.yaml``, ``NAME/twin.yaml``), or on a server.
+    """The twin in a definition or scene file, of a local name (``NAME.yaml``, ``NAME/twin.yaml``), or on a server.
+
+    ``library:NAME`` is a scene of the library.
 
     Raises:
         NotFoundError: none of these, or no server answers.
