@@ -27,9 +27,6 @@ BROKEN = {
 TOO_WEAK = frozenset({"Baxter", "PR2"})
 """Their arms are balanced by springs that a URDF cannot say; the effort limits of their joints do not hold them."""
 
-RESTLESS = frozenset({("Humanoid", "mujoco")})
-"""Lying on its arms, it creeps by centimetres: stiff drives against soft contacts. A case that heals fails here."""
-
 
 def named(robot: RobotFile) -> str:
     return f"{robot.package}-{robot.name}".replace(" ", "_")
@@ -60,8 +57,6 @@ def test_robot_of_others_runs(engine: Engine, robot: RobotFile) -> None:
     verdict = try_robot(robot, scene_of(robot), engine)
     if verdict.word == "refused":
         assert any(path in verdict.detail for path in scene_of(robot).prim_paths if path != "/"), verdict.detail
-    elif (robot.name, engine.capabilities().name) in RESTLESS:
-        assert verdict.word == "moves"
     elif robot.name in TOO_WEAK:
         assert verdict.word in ("moves", "diverges")
     else:

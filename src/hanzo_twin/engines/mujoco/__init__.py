@@ -9,12 +9,12 @@ from typing import Any
 import mujoco
 
 from hanzo_twin.engines.differences import differences
-from hanzo_twin.engines.features import check_features
+from hanzo_twin.engines.features import check_features, missing
 from hanzo_twin.engines.mujoco.attributes import honoured
 from hanzo_twin.engines.mujoco.batch import MujocoBatch
 from hanzo_twin.engines.mujoco.divergence import report_warnings_to_log
 from hanzo_twin.engines.mujoco.layout import lay_out
-from hanzo_twin.engines.mujoco.model import build_model
+from hanzo_twin.engines.mujoco.model import build_model, diagnose_model
 from hanzo_twin.engines.mujoco.native_state import ENGINE
 from hanzo_twin.engines.mujoco.parameters import SUPPORTED
 from hanzo_twin.engines.mujoco.simulation import MujocoSimulation
@@ -62,7 +62,9 @@ class MujocoEngine:
         )
 
     def diagnose(self, scene: Scene, config: EngineConfig) -> tuple[Diagnosis, ...]:
-        return differences(scene, self.capabilities(), honoured=honoured(scene))
+        told = differences(scene, self.capabilities(), honoured=honoured(scene))
+        refused = next(missing(scene, self.capabilities()), None) is not None
+        return told if refused else (*told, *diagnose_model(scene, config))
 
     def load_scene(self, scene: Scene, config: EngineConfig) -> MujocoSimulation:
         return self.load_customized(scene, config, None)

@@ -65,6 +65,7 @@ def honoured(scene: Scene) -> set[str]:
         option = name.removeprefix("option:") if name.startswith("option:") else ""
         if (
             (path in shapes and (name in _TOUCH or name in _FRICTIONS))
+            or (path in scene.materials and name in _FRICTIONS)
             or (path in joints and name in _JOINT)
             or (path == scene.gravity_path and (option in _OPTION_NUMBERS or option in _OPTION_NAMES))
         ):
@@ -77,14 +78,15 @@ def has_touch(scene: Scene, shape: str) -> bool:
     return any(f"{shape}.{OWNER}{name}" in scene.engine_attributes for name in (*_TOUCH, *_FRICTIONS))
 
 
-def write_touch(geom: Any, scene: Scene, shape: str) -> None:
-    """Give ``geom`` what the attributes of ``shape`` say."""
+def write_touch(geom: Any, scene: Scene, shape: str, material: str) -> None:
+    """Give ``geom`` what the attributes of ``material`` and of ``shape``, which has the last word, say."""
     for name, field in _TOUCH.items():
         _assign(geom, field, scene, f"{shape}.{OWNER}{name}")
     for name, index in _FRICTIONS.items():
-        value = scene.engine_attributes.get(f"{shape}.{OWNER}{name}")
-        if isinstance(value, (int, float)):
-            geom.friction[index] = value
+        for owner in (material, shape):
+            value = scene.engine_attributes.get(f"{owner}.{OWNER}{name}")
+            if isinstance(value, (int, float)):
+                geom.friction[index] = value
 
 
 def write_joint(added: Any, scene: Scene, joint: str) -> None:

@@ -15,7 +15,7 @@ materials. A mesh collides as its convex hull or its convex parts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import mujoco
@@ -25,10 +25,12 @@ from hanzo_twin.engines.hulls import colliders, shape_of
 from hanzo_twin.engines.mujoco.attributes import has_touch, write_joint, write_options, write_touch
 from hanzo_twin.engines.mujoco.contacts import Collider, add_pairs, collision_bits, everything, separated
 from hanzo_twin.engines.mujoco.geometry import add_geom
+from hanzo_twin.engines.mujoco.integration import asks_explicit, choose_integrator, diagnose_integrator
 from hanzo_twin.engines.mujoco.loops import add_loop_closure
 from hanzo_twin.engines.parameters import drive_limit
 from hanzo_twin.engines.port import EngineConfig
-from hanzo_twin.errors import SceneError
+from hanzo_twin.errors import SceneError, UnsupportedError
+from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Axis, Body, Drive, Joint, Scene, Shape
 from hanzo_twin.spatial import rotation_matrix
 
@@ -47,6 +49,23 @@ def build_model(scene: Scene, config: EngineConfig, customize: Callable[[Any], N
     spec = build_spec(scene, config)
     if customize is not None:
         customize(spec)
+    model = _compile(spec)
+    choose_integrator(model, scene)
+    return model
+
+
+def diagnose_model(scene: Scene, config: EngineConfig) -> Iterator[Diagnosis]:
+    """What the model does otherwise than ``scene`` asks; nothing of a scene that `build_model` refuses."""
+    if not asks_explicit(scene):
+        return
+    try:
+        model = _compile(build_spec(scene, config))
+    except (SceneError, UnsupportedError):
+        return
+    yield from diagnose_integrator(scene, choose_integrator(model, scene))
+
+
+def _compile(spec: Any) -> Any:
     try:
         return spec.compile()
     except ValueError as refused:
@@ -85,7 +104,7 @@ def _add_colliders(spec: Any, bodies: dict[str, Any], scene: Scene, step_seconds
         material = scene.materials.get(collider.material)
         geom = add_geom(spec, holder, collider, material, bits.get(path, everything()))
         shape = shape_of(collider.path)
-        write_touch(geom, scene, shape)
+        write_touch(geom, scene, shape, collider.material)
         found.append(Collider(name=collider.path, holder=path, shape=collider, own_rules=has_touch(scene, shape)))
 
     for body in scene.bodies.values():

@@ -7,6 +7,7 @@ from dataclasses import replace
 import mujoco
 import pytest
 
+from hanzo_twin.engines.mujoco import MujocoEngine
 from hanzo_twin.engines.mujoco.model import build_model
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.errors import UnsupportedError
@@ -29,6 +30,15 @@ def test_how_a_shape_touches() -> None:
     assert geom.condim == 6
     assert geom.priority == 2
     assert geom.friction.tolist() == [0.5, 0.02, 0.0001]
+
+
+def test_torsional_friction_is_that_of_the_material_unless_the_shape_says_otherwise() -> None:
+    scene = box(rollingfriction=0.3)
+    (material,) = {shape.material for shape in scene.bodies["/World/box"].shapes}
+    of_material = {f"{material}.mjc:torsionalfriction": 0.1, f"{material}.mjc:rollingfriction": 0.2}
+    rough = replace(scene, engine_attributes={**scene.engine_attributes, **of_material})
+    assert build_model(rough, EngineConfig()).geom(SHAPE).friction[1:].tolist() == [0.1, 0.3]
+    assert not any(one.code == "attribute-ignored" for one in MujocoEngine().diagnose(rough, EngineConfig()))
 
 
 def test_a_shape_with_rules_of_its_own_is_in_no_pair() -> None:
