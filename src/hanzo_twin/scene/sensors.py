@@ -59,15 +59,14 @@ _NOISE = {
     "dropout": (0.0, 0.0, 1.0),
 }
 _RATE = (0.0, 1e-6, 1e6)
-# What other schemas call the same thing, with what it is to be multiplied by.
+# What other schemas call the same thing.
 _FOREIGN = {
-    "minRange": ("hanzo:lidar:min_range", 1.0),
-    "maxRange": ("hanzo:lidar:max_range", 1.0),
-    "rotationRate": ("hanzo:lidar:rotation_hz", 1.0),
-    "omni:sensor:Core:scanRateBaseHz": ("hanzo:sensor:rate_hz", 1.0),
-    "omni:sensor:Core:nearRangeM": ("hanzo:lidar:min_range", 1.0),
-    "omni:sensor:Core:farRangeM": ("hanzo:lidar:max_range", 1.0),
-    "omni:sensor:Core:numberOfChannels": ("hanzo:lidar:channels", 1.0),
+    "minRange": "hanzo:lidar:min_range",
+    "maxRange": "hanzo:lidar:max_range",
+    "omni:sensor:Core:scanRateBaseHz": "hanzo:sensor:rate_hz",
+    "omni:sensor:Core:nearRangeM": "hanzo:lidar:min_range",
+    "omni:sensor:Core:farRangeM": "hanzo:lidar:max_range",
+    "omni:sensor:Core:numberOfChannels": "hanzo:lidar:channels",
 }
 
 
@@ -324,13 +323,16 @@ class _Reader:
 def _own_names(attributes: AttributeValues) -> dict[str, float | str | bool]:
     """``attributes`` by our names; what only another schema says is translated."""
     values: dict[str, float | str | bool] = dict(attributes)
-    for name, (ours, factor) in _FOREIGN.items():
+    for name, ours in _FOREIGN.items():
         value = values.get(name)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            values.setdefault(ours, value * factor)
-    period = values.get("sensorPeriod")
+            values.setdefault(ours, value)
+    period, turns = values.get("sensorPeriod"), values.get("rotationRate")
     if isinstance(period, float) and period > 0:
         values.setdefault("hanzo:sensor:rate_hz", 1.0 / period)
+    if isinstance(turns, float) and turns > 0:
+        # Isaac's zero stands for a whole scan at each step.
+        values.setdefault("hanzo:sensor:rate_hz", turns)
     for ours, field_of_view, resolution in (
         ("hanzo:lidar:horizontal_samples", "horizontalFov", "horizontalResolution"),
         ("hanzo:lidar:channels", "verticalFov", "verticalResolution"),

@@ -125,6 +125,7 @@ def test_isaac_and_omniverse_attributes_count_where_ours_are_not_authored() -> N
     )
     omniverse = of("lidar", omni__sensor__Core__scanRateBaseHz=20.0, omni__sensor__Core__numberOfChannels=128)
     imu = of("imu", sensorPeriod=0.005)
+    rates = [read_settings(Scene(bodies={}), of("lidar", rotationRate=turns)) for turns in (0.0, 20.0)]
 
     settings, diagnoses = read_settings(Scene(bodies={}), isaac)
     lidar = settings.lidar
@@ -135,6 +136,10 @@ def test_isaac_and_omniverse_attributes_count_where_ours_are_not_authored() -> N
     assert read_settings(Scene(bodies={}), omniverse)[0].rate == 20.0
     assert read_settings(Scene(bodies={}), omniverse)[0].lidar.channels == 128
     assert read_settings(Scene(bodies={}), imu)[0].rate == pytest.approx(200.0)
+    assert [(settings.rate, settings.lidar.rotation, found) for settings, found in rates] == [
+        (None, 0.0, ()),
+        (20.0, 0.0, ()),
+    ]
 
 
 @pytest.mark.parametrize(
