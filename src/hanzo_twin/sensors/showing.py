@@ -55,8 +55,8 @@ class NoiseSource:
         return read.astype(values.dtype)
 
 
-def show(scene: Scene, mirrors: Mirrors, spec: Spec, sample: Sample, noise: NoiseSource) -> Reading:
-    """The reading of a sensor or camera that took in ``sample``.
+def show(scene: Scene, mirrors: Mirrors, spec: Spec, sample: Sample, noise: NoiseSource | None) -> Reading:
+    """The reading of a sensor or camera that took in ``sample``, without noise where there is no source of it.
 
     Raises:
         UnsupportedError: no renderer can draw it here.
@@ -65,7 +65,8 @@ def show(scene: Scene, mirrors: Mirrors, spec: Spec, sample: Sample, noise: Nois
         return draw(scene, mirrors, spec, scene.cameras[spec.path], spec.settings.camera, sample, noise)
     if spec.kind == "lidar":
         return _scan(mirrors, spec, sample, noise)
-    return _reading(spec, sample, noise.spoiled(spec, sample.index, sample.data))
+    fields = sample.data if noise is None else noise.spoiled(spec, sample.index, sample.data)
+    return _reading(spec, sample, fields)
 
 
 def draw(
@@ -88,7 +89,7 @@ def draw(
     return _reading(spec, sample, fields, about)
 
 
-def _scan(mirrors: Mirrors, spec: Spec, sample: Sample, noise: NoiseSource) -> Reading:
+def _scan(mirrors: Mirrors, spec: Spec, sample: Sample, noise: NoiseSource | None) -> Reading:
     settings, poses = spec.settings.lidar, sample.data["poses"]
     rate = spec.settings.rate
     rays = sector(settings, rate, sample.index) if rate and settings.rotation else directions(settings)
@@ -103,7 +104,8 @@ def _scan(mirrors: Mirrors, spec: Spec, sample: Sample, noise: NoiseSource) -> R
         "ranges": np.where(near, distances, np.inf).reshape(rays.shape[:2]),
         "instance": np.where(near, instances, 0).astype(np.int32).reshape(rays.shape[:2]),
     }
-    fields = noise.spoiled(spec, sample.index, fields)
+    if noise is not None:
+        fields = noise.spoiled(spec, sample.index, fields)
     ranges = fields["ranges"]
     fields["points"] = np.where(np.isfinite(ranges), ranges, np.nan)[..., None] * rays
     return _reading(spec, sample, fields, {"instances": mirrors.looks.labels.instances})

@@ -4,7 +4,7 @@ A room with walls at x = ±3 m and y = ±2 m around the origin and a plane at z 
 
 * ``/World/disc`` turns about Z at `SPIN` rad/s, with an IMU at `IMU_ARM` m from its axis;
 * ``/World/ball`` falls from 50 m, with an IMU and a noisy one;
-* ``/World/box`` of `BOX_MASS` kg rests on the plane, with contact sensor and IMU;
+* ``/World/box`` of `BOX_MASS` kg rests on the plane, with contact sensor, IMU and a lidar in its middle;
 * ``/World/beam`` is held level by the drive of ``/World/beam/hinge`` (about Y), in which a force/torque sensor is, and
   carries a weight on a weld with a second one; together they weigh `BEAM_MASS` + `WEIGHT_MASS` kg;
 * a lidar at (0, 0, `LIDAR_HEIGHT`), a camera at (0, 0, 2) that looks down, and a camera on the beam.
@@ -207,6 +207,7 @@ def _sensors() -> list[Sensor]:
         _sensor("/World/box/imu", "imu", "/World/box", Pose.of((0.05, 0.0, 0.0), side)),
         _sensor("/World/box/slow_imu", "imu", "/World/box", attributes=(("hanzo:sensor:rate_hz", 100.0),)),
         _sensor("/World/box/feet", "contact", "/World/box"),
+        _sensor("/World/box/eyes", "lidar", "/World/box", attributes=(("hanzo:lidar:horizontal_samples", 4),)),
         _sensor("/World/beam/hinge", "force_torque", ""),
         _sensor("/World/beam/weight/wrist", "force_torque", "/World/beam/weight", Pose.of((0.0, 0.0, 0.0), side)),
         _sensor("/World/beam/rod/angle", "joint_state", "/World/beam/rod"),

@@ -12,7 +12,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hanzo_twin.engines.port import Engine, EngineCapabilities, EngineConfig, Observation, Simulation, load_engine
+from hanzo_twin.engines.batch_sensing import BatchSensors
+from hanzo_twin.engines.port import (
+    BatchEngine,
+    Engine,
+    EngineCapabilities,
+    EngineConfig,
+    Observation,
+    Simulation,
+    load_engine,
+)
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.errors import NotFoundError, NotInstalledError, StateError, UnsupportedError
 from hanzo_twin.sensors.camera import RenderParams
@@ -195,6 +204,11 @@ class SensorConformance:
         assert points[np.isfinite(seen["ranges"])][:, 2].min() == pytest.approx(-lab.LIDAR_HEIGHT, abs=1e-6)
         assert np.isnan(points[np.isinf(seen["ranges"])]).all()
 
+    def test_a_lidar_does_not_see_the_body_that_carries_it(self, simulation: Simulation) -> None:
+        seen = simulation.get_observation("/World/box/eyes")
+        # Behind, right, ahead, left of x = 1 m.
+        assert seen["ranges"][0] == pytest.approx([4.0, 2.0, 2.0, 2.0], abs=1e-6)
+
     def test_a_camera_sees_depth_and_what_is_where(self, pictures: None, simulation: Simulation) -> None:
         seen = simulation.get_observation(lab.CAMERA)
         assert seen["rgb"].shape == (32, 48, 3)
@@ -255,6 +269,22 @@ class SensorConformance:
             at = max(start for start in (0, 17, 34, 50) if start <= step)
             assert time == pytest.approx(at / CONFIG.step_hz, abs=1e-9)
             assert height == seen[at][1]
+
+    def test_what_is_held_of_now_is_taken_anew_when_now_is_overwritten(self, simulation: Simulation) -> None:
+        path, place = "/World/ball/where", np.array([30.0, 5.0, 40.0])
+
+        def put() -> None:
+            still = np.zeros(3)
+            simulation.set_body_state("/World/ball", place, np.array([1.0, 0, 0, 0]), still, still)
+
+        assert simulation.get_observation(path)["position"][1] == 0.0
+        put()
+        assert simulation.get_observation(path)["position"].tolist() == place.tolist()
+        simulation.step(3)
+        place = np.array([30.0, 6.0, 40.0])
+        put()
+        held = simulation.get_observation(path)
+        assert (held.time, held["position"][1]) == (0.0, 5.0)
 
     def test_many_steps_at_once_read_as_many_steps(self, engine: Engine, simulation: Simulation) -> None:
         other = engine.load_scene(SCENE, CONFIG)
@@ -352,6 +382,35 @@ class SensorConformance:
         other.set_state(simulation.get_state())
         assert same(simulation.get_observation(path), other.get_observation(path))
         other.close()
+
+    # --- batches
+
+    def test_a_batch_reads_what_its_worlds_read_alone(self, engine: Engine) -> None:
+        if not isinstance(engine, BatchEngine):
+            pytest.skip("the engine has no batch")
+        batch = engine.load_batch(SCENE, CONFIG, 3, threads=1)
+        sensors = BatchSensors(batch)
+        batch.set_joint_states(np.array([[0.3, 0.05]]), np.array([[2.0, -0.4]]), np.array([1]))
+        batch.step(40)
+        sensors.remember()
+        batch.step()
+        for env in range(3):
+            alone = engine.load_scene(SCENE, CONFIG)
+            if env == 1:
+                for path, column in (("/World/disc", 0), ("/World/beam", 1)):
+                    alone.set_joint_state(path, np.array([[0.3, 0.05][column]]), np.array([[2.0, -0.4][column]]))
+            alone.step(41)
+            paths = ("/World/disc/plate/imu", "/World/box/imu", "/World/beam/rod/angle", "/World/box/eyes", lab.LIDAR)
+            for path in paths:
+                expected = alone.get_observation(path)
+                for name, values in sensors.read(path).items():
+                    assert values[env] == pytest.approx(expected[name], abs=1e-9, nan_ok=True), (path, name)
+            ball = alone.get_observation("/World/ball")
+            assert sensors.read("/World/ball/where")["position"][env] == pytest.approx(ball["position"], abs=1e-12)
+            alone.close()
+        with pytest.raises(UnsupportedError, match=r"A batch does not tell forces, so '/World/box/feet' \(contact\)"):
+            sensors.read("/World/box/feet")
+        batch.close()
 
     def test_what_is_no_sensor_is_named_with_the_nearest(self, simulation: Simulation) -> None:
         with pytest.raises(NotFoundError, match=r"'/World/lidor'(.|\n)*Did you mean '/World/lidar'"):
