@@ -18,7 +18,7 @@ from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
 from hanzo_twin.engines.pybullet import native_state
 from hanzo_twin.engines.pybullet.contacts import read_contacts
 from hanzo_twin.engines.pybullet.native_state import ENGINE, VERSION
-from hanzo_twin.engines.pybullet.placement import body_state, finished_state, place_root, raw_state
+from hanzo_twin.engines.pybullet.placement import body_state, finished_states, place_root, raw_state
 from hanzo_twin.engines.pybullet.tree import Tree
 from hanzo_twin.engines.pybullet.world import World, build_world, write_frictions
 from hanzo_twin.engines.readings import JointReadings
@@ -361,9 +361,14 @@ class PybulletSimulation:
 
     def remember_motion(self, rows: IntArray) -> Callable[[], Motion]:
         """As `MotionSource` says."""
-        world, paths = self._world, self._paths
-        raws = [(paths[row], raw_state(world, paths[row])) for row in rows.tolist()]
-        return lambda: _motion([finished_state(world, path, raw) for path, raw in raws])
+        world, paths = self._world, [self._paths[row] for row in rows.tolist()]
+        raws = [raw_state(world, path) for path in paths]
+
+        def recall() -> Motion:
+            poses, velocities = finished_states(world, paths, raws)
+            return Motion(poses=poses, velocities=velocities)
+
+        return recall
 
     def contacts(self) -> Contacts:
         """As `FeelsContacts` says."""
@@ -389,7 +394,7 @@ class PybulletSimulation:
         held = self.sensors.pack()
         count = self._joint_count
         positions, velocities = self._joint_state()
-        bodies = [body_state(self._world, path) for path in self._rows]
+        bodies = self.body_motion()
         return SimState(
             engine=ENGINE,
             engine_version=VERSION,
@@ -397,8 +402,8 @@ class PybulletSimulation:
             time=self._time,
             joint_positions=positions[:count],
             joint_velocities=velocities[:count],
-            body_poses=np.array([pose for pose, _ in bodies]).reshape(-1, 7),
-            body_velocities=np.array([velocity for _, velocity in bodies]).reshape(-1, 6),
+            body_poses=bodies.poses,
+            body_velocities=bodies.velocities,
             command_positions=self._targets[:count],
             command_velocities=self._target_velocities[:count],
             command_efforts=self._efforts[:count],
@@ -555,10 +560,3 @@ def _replaced(array: FloatArray, part: slice, values: FloatArray) -> FloatArray:
     copy = array.copy()
     copy[part] = values
     return copy
-
-
-def _motion(states: list[tuple[FloatArray, FloatArray]]) -> Motion:
-    return Motion(
-        poses=np.array([pose for pose, _ in states]).reshape(-1, 7),
-        velocities=np.array([velocity for _, velocity in states]).reshape(-1, 6),
-    )

@@ -29,7 +29,7 @@ from hanzo_twin.engines.pybullet.constraints import add_loop, add_mimic
 from hanzo_twin.engines.pybullet.geometry import add_collision_shape, bullet_quaternion
 from hanzo_twin.errors import SimulationError
 from hanzo_twin.scene.model import Body, Joint, Scene, Shape
-from hanzo_twin.spatial import Pose
+from hanzo_twin.spatial import FloatArray, Pose
 
 # Bullet clamps the velocities of a multibody to 100, and takes a limit beyond this for none.
 _NO_LIMIT = 1e30
@@ -59,7 +59,8 @@ class World:
     """What `build_world` made.
 
     Args:
-        bodies: by path; ``inertial_frames`` the pose of each body's principal frame in the body.
+        bodies: by path; ``inertial_frames`` the pose of each body's principal frame in the body (and
+            ``inertial_arrays`` the same as arrays [7]).
         roots: paths of the bodies that no joint holds.
         trees: multibodies with joints.
         materials: by material path, links of the shapes made of it; "" is the default.
@@ -69,6 +70,7 @@ class World:
     client: int
     bodies: Mapping[str, Place]
     inertial_frames: Mapping[str, Pose]
+    inertial_arrays: Mapping[str, FloatArray]
     roots: tuple[str, ...]
     trees: tuple[TreePlan, ...]
     materials: Mapping[str, tuple[Place, ...]]
@@ -150,6 +152,7 @@ class _Builder:
             client=self._client,
             bodies=self._bodies,
             inertial_frames=self._inertial,
+            inertial_arrays={path: pose.as_array() for path, pose in self._inertial.items()},
             roots=tuple(self._roots),
             trees=tuple(self._trees),
             materials={path: tuple(places) for path, places in self._materials.items()},
