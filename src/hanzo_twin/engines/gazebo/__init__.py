@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hanzo_twin.engines.differences import differences
+from hanzo_twin.engines.driven import SUPPORTED
 from hanzo_twin.engines.features import check_features
 from hanzo_twin.engines.gazebo.native_state import ENGINE, VERSION
-from hanzo_twin.engines.gazebo.simulation import SUPPORTED, GazeboSimulation
+from hanzo_twin.engines.gazebo.simulation import GazeboSimulation
 from hanzo_twin.engines.materials import for_minima, for_products, friction_between, restitution_between
 from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
 from hanzo_twin.scene.diagnostics import Diagnosis

@@ -39,6 +39,10 @@ class Tree:
         self._damping = damping if damping.any() else None
         self._applied = np.zeros(count)
 
+    def state(self) -> tuple[FloatArray, FloatArray]:
+        """Positions and velocities of its joints [n], new arrays."""
+        return self.positions(), self.velocities()
+
     def positions(self) -> FloatArray:
         """Of its joints [n]."""
         values: FloatArray = self.skeleton.getPositions()[self.freedoms]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from hanzo_twin.engines.differences import differences
+from hanzo_twin.engines.driven import SUPPORTED
 from hanzo_twin.engines.features import check_features
 from hanzo_twin.engines.materials import for_products, friction_between, restitution_between
 from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
 from hanzo_twin.engines.pybullet.native_state import ENGINE, VERSION
-from hanzo_twin.engines.pybullet.simulation import SUPPORTED, PybulletSimulation
+from hanzo_twin.engines.pybullet.simulation import PybulletSimulation
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.sensors.port import ALL_KINDS

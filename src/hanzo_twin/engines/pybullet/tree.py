@@ -45,6 +45,10 @@ class Tree:
         self.positions = [state[0] for state in states]
         self.velocities = [state[1] for state in states]
 
+    def state(self) -> tuple[FloatArray, FloatArray]:
+        """Positions and velocities of its joints [n], new arrays."""
+        return np.array(self.positions), np.array(self.velocities)
+
     def square_speed(self) -> float:
         """Sum of the squares of its joints' velocities; NaN where one is not a number."""
         return sum([velocity * velocity for velocity in self.velocities])
