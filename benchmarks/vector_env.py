@@ -9,8 +9,7 @@ short blocks, and the median of the ratios within a turn is printed, so that wha
   for step, so that both do the same physics. Observation, reward and resets are what is on top.
 * ``overhead_fraction``: share of a step that is not spent in the batch's own stepping.
 * ``vs_envpool`` and ``vs_async``: against EnvPool's Ant-v4 on as many threads, and Gymnasium's AsyncVectorEnv of its
-  own Ant-v5. They integrate by Runge-Kutta, four evaluations of the forces in a step, where the engine's own integrator
-  takes one; ``…_runge_kutta`` give our worlds Runge-Kutta as well.
+  own Ant-v5; all integrate by Runge-Kutta, as ``ant.xml`` says, and none reads contact forces.
 * ``single_vs_gymnasium``: one world of ours against Gymnasium's Ant-v5.
 * ``mb_per_world``: growth of the process from 64 to 1,024 worlds.
 """
@@ -48,12 +47,11 @@ def seconds(call: Callable[[], object]) -> float:
 class Ours:
     """The vector environment, and bare rollouts from the states it goes through."""
 
-    def __init__(self, threads: int, *, runge_kutta: bool = False) -> None:
+    def __init__(self, threads: int) -> None:
         self.env = hanzo_twin.make_vec(task="ant", num_envs=NUM_ENVS, num_threads=threads)
         self.batch: Any = self.env.runner.batch  # type: ignore[attr-defined]
         self.model = self.batch.models[0]
-        if runge_kutta:
-            self.model.opt.integrator = mujoco.mjtIntegrator.mjINT_RK4
+        assert self.model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4, "the ant's own integrator was lost"
         self.env.reset(seed=0)
         self._datas = [mujoco.MjData(self.model) for _ in range(threads)]
         self._pool = Rollout(nthread=threads)
@@ -133,24 +131,22 @@ def measure_rollout(ours: Ours, repeats: int, steps: int) -> dict[str, float]:
 
 
 def measure_others(threads: int, repeats: int, steps: int) -> dict[str, float]:
-    """Ours, with either integrator, against EnvPool and Gymnasium."""
+    """Ours against EnvPool and Gymnasium."""
     import envpool
 
-    ours, same = Ours(threads), Ours(threads, runge_kutta=True)
+    ours = Ours(threads)
     pool = envpool.make("Ant-v4", env_type="gymnasium", num_envs=NUM_ENVS, num_threads=threads)
     pool.reset()
     plain = {"include_cfrc_ext_in_observation": False, "contact_cost_weight": 0.0}
     workers = gymnasium.make_vec("Ant-v5", num_envs=NUM_ENVS, vectorization_mode="async", vector_kwargs={}, **plain)
     workers.reset(seed=0)
-    rates: dict[str, list[float]] = {"ours": [], "runge_kutta": [], "envpool": [], "async": []}
+    rates: dict[str, list[float]] = {"ours": [], "envpool": [], "async": []}
     for repeat in range(repeats):
         actions = actions_of(repeat, steps)
         rates["ours"].append(run(ours.step, actions))
         rates["envpool"].append(run(pool.step, actions))
-        rates["runge_kutta"].append(run(same.step, actions))
         rates["async"].append(run(workers.step, actions[: max(3, steps // 4)].astype(np.float32)))
     ours.close()
-    same.close()
     pool.close()
     workers.close()
 
@@ -161,21 +157,16 @@ def measure_others(threads: int, repeats: int, steps: int) -> dict[str, float]:
         "env_steps_per_s": statistics.median(rates["ours"]),
         "vs_envpool": ratio("ours", "envpool"),
         "vs_async": ratio("ours", "async"),
-        "env_steps_per_s_runge_kutta": statistics.median(rates["runge_kutta"]),
-        "vs_envpool_runge_kutta": ratio("runge_kutta", "envpool"),
-        "vs_async_runge_kutta": ratio("runge_kutta", "async"),
         "envpool_env_steps_per_s": statistics.median(rates["envpool"]),
         "async_env_steps_per_s": statistics.median(rates["async"]),
     }
 
 
 def measure_single(repeats: int, steps: int) -> dict[str, float]:
-    """One world of ours, with either integrator, against Gymnasium's own ant."""
+    """One world of ours against Gymnasium's own ant."""
     ours = hanzo_twin.make(task="ant", obs_type="flat")
-    same = hanzo_twin.make(task="ant", obs_type="flat")
-    same.runner.batch.models[0].opt.integrator = mujoco.mjtIntegrator.mjINT_RK4  # type: ignore[attr-defined]
     theirs = gymnasium.make("Ant-v5", include_cfrc_ext_in_observation=False, contact_cost_weight=0.0)
-    envs: dict[str, Any] = {"ours": ours, "runge_kutta": same, "gymnasium": theirs}
+    envs: dict[str, Any] = {"ours": ours, "gymnasium": theirs}
     rates: dict[str, list[float]] = {name: [] for name in envs}
     for env in envs.values():
         env.reset(seed=0)
@@ -191,7 +182,6 @@ def measure_single(repeats: int, steps: int) -> dict[str, float]:
 
     return {
         "single_vs_gymnasium": ratio("ours"),
-        "single_vs_gymnasium_runge_kutta": ratio("runge_kutta"),
         "single_steps_per_s": statistics.median(rates["ours"]),
     }
 

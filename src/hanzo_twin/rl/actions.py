@@ -156,7 +156,8 @@ class _Channel:
     """The actions that go into one field of the commands."""
 
     def __init__(self, actions: IntArray, columns: IntArray, middle: FloatArray, half: FloatArray) -> None:
-        self.actions, self.columns = actions, columns
+        self.columns = columns
+        self._actions, self._places = _compact(actions), _compact(columns)
         self._middle, self._half = middle, half
 
     @classmethod
@@ -168,8 +169,14 @@ class _Channel:
         return cls(chosen, columns[chosen], bounds.mean(axis=1), (bounds[:, 1] - bounds[:, 0]) / 2)
 
     def write(self, commands: FloatArray, actions: FloatArray) -> FloatArray:
-        commands[:, self.columns] = self._middle + self._half * actions[:, self.actions]
+        commands[:, self._places] = self._middle + self._half * actions[:, self._actions]
         return commands
+
+
+def _compact(indices: IntArray) -> slice | IntArray:
+    """A slice where the indices are consecutive, which is quicker to write with."""
+    first, count = (int(indices[0]), len(indices)) if len(indices) else (0, 0)
+    return slice(first, first + count) if np.array_equal(indices, np.arange(first, first + count)) else indices
 
 
 def _leading_joints(scene: Scene) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -95,7 +96,8 @@ class TwinEnv(gymnasium.Env[Any, Any]):
                 f"action has shape {list(array.shape)}, expected {list(self._shape)}.",
                 hint=f"Its numbers command: {', '.join(self.runner.layout.actions)}.",
             )
-        if not np.isfinite(array).all():
+        # A finite sum proves finite values, and for few numbers it is quicker.
+        if not math.isfinite(sum(array.tolist())) and not np.isfinite(array).all():
             raise CommandError(f"action has values that are not finite: {array.tolist()}.")
         return array
 

@@ -194,12 +194,12 @@ class Episodes:
     def step(self, actions: FloatArray) -> Step:
         """Advance all worlds under ``actions`` [N, n_actions], which are finite; they are clipped to −1 … 1."""
         world = self.world
-        pending = self._over.copy() if self._over.any() else None
+        pending = self._over.copy() if np.count_nonzero(self._over) else None
         diverged = self._advance(np.minimum(np.maximum(actions, -1.0), 1.0))
         terms, rewards = self._rewards()
         terminations, ends = self._ends()
         truncations = world.steps >= self.max_steps
-        if diverged.any():
+        if np.count_nonzero(diverged):
             terminations |= diverged
             rewards[diverged] = 0.0
             terms[diverged] = 0.0
@@ -210,18 +210,20 @@ class Episodes:
             begun |= pending
         truncations &= ~terminations
         self._over = terminations | truncations
-        values = self._final_values(diverged, ends) if self._over.any() else {}
+        over = np.count_nonzero(self._over) > 0
+        values = self._final_values(diverged, ends) if over else {}
         if self.task.remember is not None:
             self.task.remember(world)
         if pending is not None:
             self._begin(np.flatnonzero(pending), {})
         observations = self._observe()
         final = None
-        if self._autoreset is Autoreset.SAME_STEP and self._over.any():
+        if self._autoreset is Autoreset.SAME_STEP and over:
             begun = self._over.copy()
             final = observations[begun]
             self._begin(np.flatnonzero(begun), {})
             observations = self._observe()
+        news = self._randomizer is not None and np.count_nonzero(begun) > 0
         return Step(
             observations=observations,
             rewards=rewards,
@@ -231,8 +233,8 @@ class Episodes:
             begun=begun,
             final=final,
             values=values,
-            randomization=self._drawn() if begun.any() else None,
-            counts=self._counts() if begun.any() else None,
+            randomization=self._drawn() if news else None,
+            counts=self._counts() if news else None,
         )
 
     def _advance(self, actions: FloatArray) -> BoolArray:

@@ -58,10 +58,10 @@ def alive(weight: float) -> RewardTerm:
 
 
 def sum_of_squares(values: FloatArray) -> FloatArray:
-    """Σ over the last axis [N]; added in order, so that a row's sum does not depend on how many rows there are."""
-    total: FloatArray = np.zeros(len(values))
-    for column in range(values.shape[1]):
-        total += values[:, column] * values[:, column]
+    """Σ over the last axis [N] of ``values`` [N, n], in an order that does not depend on N."""
+    # Laid out row by row, numpy adds up each row by itself; otherwise it may add up columns for some N.
+    squares = np.ascontiguousarray(values * values)
+    total: FloatArray = np.add.reduce(squares, axis=1)
     return total
 
 

@@ -25,8 +25,8 @@ from hanzo_twin.errors import CommandError, SimulationError
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
 
-# Velocities below this are far from what counts as diverged.
-_SAFE = 1e-3 * DIVERGED**0.5
+# A sum of squares below this is far from what counts as diverged, be it of all worlds together.
+_SAFE = 1e-6 * DIVERGED
 _GAINS = ("driveStiffness", "driveDamping")
 
 # Steps between two looks at the numbers; bounds the memory of long rollouts.
@@ -154,7 +154,10 @@ class MujocoBatch:
         """Inputs [num_envs, n] held, or [num_envs, count, n] varying, for each engine step of ``count`` steps."""
         if inputs.ndim == 2:
             steps = count * self.config.substeps
-            return np.repeat(inputs[:, None, self._input_columns], steps, axis=1)
+            held = inputs[:, None, self._input_columns]
+            repeated = np.empty((len(held), steps, held.shape[2]))
+            repeated[:] = held
+            return repeated
         return np.repeat(inputs[:, :, self._input_columns], self.config.substeps, axis=1)
 
     def try_step(
@@ -167,7 +170,7 @@ class MujocoBatch:
     ) -> BoolArray:
         self._check_open()
         given = (positions, velocities, efforts)
-        varying = any(values is not None and np.ndim(values) == 3 for values in given)
+        varying = 3 in [values.ndim for values in given if values is not None]
         shape = (self.num_envs, *((n,) if varying else ()), self._layout.joint_count)
         commands = self._check_commands(shape, *given)
         if not varying:
@@ -175,10 +178,11 @@ class MujocoBatch:
         before, diverged = self._physics, np.zeros(self.num_envs, dtype=np.bool_)
         for start in range(0, n, BLOCK):
             count = min(BLOCK, n - start)
-            parts = [
-                values[:, start : start + count] if varying and values is not None else None for values in commands
-            ]
-            inputs = self._repeated(self._block_inputs(count, *parts) if varying else self._inputs, count)
+            inputs = self._inputs
+            if varying:
+                part = slice(start, start + count)
+                inputs = self._block_inputs(count, *[None if v is None else v[:, part] for v in commands])
+            inputs = self._repeated(inputs, count)
             last = self._roll(count * self.config.substeps, inputs)[:, -1]
             self._physics = np.ascontiguousarray(last)
             if self._any_diverged(last):
@@ -273,7 +277,7 @@ class MujocoBatch:
         """Whether any world may have."""
         velocities = last[:, self._velocities_start :]
         # Comparisons with NaN are false.
-        return not (velocities.max(initial=0.0) < _SAFE and velocities.min(initial=0.0) > -_SAFE)
+        return not np.vdot(velocities, velocities) < _SAFE
 
     def _diverged(self, last: FloatArray) -> BoolArray:
         velocities = last[:, self._velocities_start :]
