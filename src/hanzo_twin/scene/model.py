@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
+from itertools import combinations
 from types import MappingProxyType
 from typing import Literal, get_args
 
@@ -252,6 +253,11 @@ class Articulation:
     joints: tuple[str, ...]
     bodies: tuple[str, ...]
 
+    @property
+    def body_pairs(self) -> tuple[tuple[str, str], ...]:
+        """All pairs of its bodies, each sorted; `Scene.filtered_pairs` has those that do not touch each other."""
+        return tuple((min(pair), max(pair)) for pair in combinations(self.bodies, 2))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sensor:
@@ -299,7 +305,8 @@ class Scene:
         bodies / joints / static_shapes / materials …: by prim path, bodies with parents before children.
         engine_attributes: what only some engines know (``mjc:``, ``physx…:`` and ``newton:`` attributes that no field
             here holds), address → value as authored: ``/World/box/shape.mjc:solref`` → (0.02, 1.0).
-        filtered_pairs: pairs of body (or shape) paths that do not collide.
+        filtered_pairs: pairs of body (or shape) paths that do not collide, each sorted. All others do, those of one
+            articulation too, except bodies that a joint connects.
         attributes: scalar attributes that the scene authors on prims that are not physics (a sensor's
             ``temperature``): address → initial value.
         step_hint: time step the scene asks for, s; None where it does not.

@@ -72,3 +72,18 @@ def _check_joint(joint: Joint, scene: Scene, findings: Findings) -> None:
                 f"It is {joint.kind} and mimics '{leader.path}', which is {leader.kind}.",
                 "Let a joint mimic one of its own kind.",
             )
+        elif _in_circle(scene, joint):
+            findings.error(
+                "mimic-circle",
+                joint.path,
+                "Following what it mimics leads back to it.",
+                "Let one of them mimic nothing.",
+            )
+
+
+def _in_circle(scene: Scene, joint: Joint) -> bool:
+    leader, seen = joint, set[str]()
+    while leader.mimic is not None and leader.path not in seen and leader.mimic.joint in scene.joints:
+        seen.add(leader.path)
+        leader = scene.joints[leader.mimic.joint]
+    return leader.path == joint.path and bool(seen)

@@ -148,9 +148,28 @@ class ContactConformance(FeatureSuite):
             for path in simulation.scene.articulations:
                 assert np.abs(simulation.get_observation(path)["velocities"]).max() < 1e-6, path
 
+    def test_bodies_of_one_articulation_collide_unless_they_are_filtered_or_neighbours(self, engine: Engine) -> None:
+        apart = many_folded_arms(1)
+        far = ("/World/chain_0/link_0", "/World/chain_0/link_2")
+        pairs = tuple(pair for pair in apart.filtered_pairs if pair != far)
+        for scene, moves in ((apart, False), (replace(apart, filtered_pairs=pairs), True)):
+            with running(engine, scene, replace(CONFIG, step_hz=500.0)) as simulation:
+                simulation.set_joint_state("/World/chain_0", np.array([0.5, 0.0]), np.zeros(2))
+                simulation.step(20)
+                speeds = np.abs(simulation.get_observation("/World/chain_0")["velocities"])
+                assert (speeds.max() > 1e-3) == moves
+
+    def test_neighbours_do_not_collide_though_nothing_filters_them(self, engine: Engine) -> None:
+        scene = many_folded_arms(1)
+        far = ("/World/chain_0/link_0", "/World/chain_0/link_2")
+        with running(engine, replace(scene, filtered_pairs=(far,)), replace(CONFIG, step_hz=500.0)) as simulation:
+            simulation.set_joint_state("/World/chain_0", np.array([0.5, 0.0]), np.zeros(2))
+            simulation.step(20)
+            assert np.abs(simulation.get_observation("/World/chain_0")["velocities"]).max() < 1e-6
+
 
 def many_folded_arms(count: int) -> Scene:
-    """Articulations of three balls on hinges, the first and last in the same place; nothing else acts."""
+    """Articulations of three balls on hinges, which all overlap; nothing else acts."""
     scene = scenes.floating_chain(links=3)
     bodies, joints, articulations = {}, {}, {}
     for index in range(count):
@@ -182,4 +201,5 @@ def many_folded_arms(count: int) -> Scene:
                 joints=tuple(renamed(path) for path in articulation.joints),
                 bodies=tuple(renamed(path) for path in articulation.bodies),
             )
-    return replace(scene, bodies=bodies, joints=joints, articulations=articulations)
+    pairs = tuple(pair for one in articulations.values() for pair in one.body_pairs)
+    return replace(scene, bodies=bodies, joints=joints, articulations=articulations, filtered_pairs=pairs)

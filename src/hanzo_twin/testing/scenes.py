@@ -282,6 +282,7 @@ def _scene(
         bodies={body.path: body for body in bodies},
         joints={joint.path: joint for joint in joints},
         articulations={articulation.path: articulation} if articulation else {},
+        filtered_pairs=articulation.body_pairs if articulation else (),
         static_shapes=dict(static),
         materials={MATERIAL: Material(path=MATERIAL, static_friction=friction, dynamic_friction=friction)},
     )

@@ -299,6 +299,16 @@ def test_joints_that_cannot_be(inspect_usda: Any, text: str, code: str, message:
     assert found[code][0].path == "/World/j"
 
 
+def test_joints_that_mimic_each_other(inspect_usda: Any) -> None:
+    mimics = {"ab": "bc", "bc": "ca", "ca": "ab"}
+    joints = [
+        joint("Revolute", n, n[0], n[1], f"rel newton:mimicJoint = </World/{leader}>") for n, leader in mimics.items()
+    ]
+    _, found = inspect_usda(world(*(link(name) for name in "abc"), *joints))
+    assert [one.path for one in found["mimic-circle"]] == ["/World/ab", "/World/bc", "/World/ca"]
+    assert found["mimic-circle"][0].severity == "error"
+
+
 def test_a_disabled_joint_is_left_out(inspect_usda: Any) -> None:
     scene, found = inspect_usda(
         world(link("a"), link("b"), joint("Revolute", "j", "a", "b", "bool physics:jointEnabled = 0"))
@@ -330,14 +340,23 @@ def test_who_does_not_touch_whom(inspect_usda: Any) -> None:
     assert scene.filtered_pairs == (("/World/a", "/World/b"), ("/World/a", "/World/e"), ("/World/c", "/World/d"))
 
 
-def test_an_articulation_without_self_collision(inspect_usda: Any) -> None:
+@pytest.mark.parametrize(
+    ("authored", "touches"),
+    [
+        ("", False),
+        ("bool newton:selfCollisionEnabled = 0", False),
+        ("bool newton:selfCollisionEnabled = 1", True),
+        ("bool physxArticulation:enabledSelfCollisions = 1", True),
+    ],
+)
+def test_an_articulation_touches_itself_where_its_file_says_so(inspect_usda: Any, authored: str, touches: bool) -> None:
     api = '(prepend apiSchemas = ["NewtonArticulationRootAPI"])'
     text = world(
-        "bool newton:selfCollisionEnabled = 0",
+        authored,
         *(link(name) for name in "abc"),
         joint("Revolute", "ab", "a", "b"),
         joint("Revolute", "bc", "b", "c"),
         api=api,
     )
     scene, _ = inspect_usda(text)
-    assert ("/World/a", "/World/c") in scene.filtered_pairs
+    assert (("/World/a", "/World/c") not in scene.filtered_pairs) == touches

@@ -18,7 +18,6 @@ applied as efforts; limits are DART's. Choices that matter:
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +28,7 @@ from hanzo_twin.engines.gazebo.geometry import CONE_SIDES, dart_shape
 from hanzo_twin.engines.hulls import colliders
 from hanzo_twin.engines.materials import DEFAULT, for_minima, for_products, friction_between, restitution_between
 from hanzo_twin.engines.port import EngineConfig
+from hanzo_twin.engines.self_collision import bodies_apart, touches_itself
 from hanzo_twin.scene.model import Body, Joint, Scene, Shape
 from hanzo_twin.spatial import FloatArray, Pose, rotation_matrix
 
@@ -201,18 +201,16 @@ def _add_collider(world: World, scene: Scene, node: Any, collider: Shape) -> Non
 
 
 def _separate(world: World, scene: Scene) -> None:
-    """Bodies of one articulation, neighbours in a tree and filtered pairs do not collide."""
+    """Neighbours in a tree, filtered pairs and what else never touches do not collide."""
     ignored = world.dart.getConstraintSolver().getCollisionOption().collisionFilter
     member = {body: one.path for one in scene.articulations.values() for body in one.bodies}
+    touching = touches_itself(scene)
     for skeleton in world.multibodies:
         paths = [skeleton.getBodyNode(index).getName() for index in range(skeleton.getNumBodyNodes())]
-        if len({member.get(path, path) for path in paths}) > 1:
+        if len({member.get(path, path) for path in paths}) > 1 or not touching.isdisjoint(map(member.get, paths)):
             skeleton.enableSelfCollisionCheck()
             skeleton.disableAdjacentBodyCheck()
-    for articulation in scene.articulations.values():
-        for first, second in itertools.combinations(articulation.bodies, 2):
-            ignored.addBodyNodePairToBlackList(world.bodies[first], world.bodies[second])
-    for first, second in scene.filtered_pairs:
+    for first, second in {*scene.filtered_pairs, *bodies_apart(scene)}:
         one, other = _holder(world, scene, first), _holder(world, scene, second)
         if one is not None and other is not None:
             ignored.addBodyNodePairToBlackList(one, other)

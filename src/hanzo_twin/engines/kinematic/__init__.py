@@ -34,7 +34,7 @@ class KinematicEngine:
             parameters=PARAMETERS,
             sensors=MOTION_KINDS,
             licence="Apache-2.0",
-            features=("kinematic_bodies", "kinematic_velocities", "kinematic_links"),
+            features=("mimic_joints", "kinematic_bodies", "kinematic_velocities", "kinematic_links"),
         )
 
     def load_scene(self, scene: Scene, config: EngineConfig) -> KinematicSimulation:

@@ -13,7 +13,7 @@ velocities.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -62,12 +62,18 @@ class Mechanism:
             columns=MappingProxyType(columns),
             kinematics=ForwardKinematics(scene, names),
             acceleration=np.array([joint.drive is not None and joint.drive.mode == "acceleration" for joint in joints]),
-            followers=tuple(
-                (column, names.index(joint.mimic.joint), joint.mimic.multiplier, joint.mimic.offset)
-                for column, joint in enumerate(joints)
-                if joint.mimic is not None
-            ),
+            followers=tuple(_followers(joints)),
         )
+
+
+def _followers(joints: tuple[Joint, ...]) -> Iterator[tuple[int, int, float, float]]:
+    """Leaders that follow others come before those that follow them."""
+    columns = {joint.path: column for column, joint in enumerate(joints)}
+    waiting = {joint.path: joint.mimic for joint in joints if joint.mimic is not None}
+    while ready := [path for path, mimic in waiting.items() if mimic.joint not in waiting]:
+        for path in ready:
+            mimic = waiting.pop(path)
+            yield columns[path], columns[mimic.joint], mimic.multiplier, mimic.offset
 
 
 class Worlds:

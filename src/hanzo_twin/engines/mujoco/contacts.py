@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hanzo_twin.engines.materials import DEFAULT, friction_between, restitution_between
+from hanzo_twin.engines.self_collision import rigid_parts, touches_itself
 from hanzo_twin.errors import UnsupportedError
-from hanzo_twin.scene.model import Scene, Shape
+from hanzo_twin.scene.model import Articulation, Scene, Shape
 
 BOUNCE_STEPS = 8
 MAX_PAIRS = 20_000
@@ -49,9 +50,9 @@ class Collider:
 
 
 def collision_bits(scene: Scene) -> dict[str, tuple[int, int]]:
-    """(contype, conaffinity) by body: bodies of one articulation do not collide with each other."""
+    """(contype, conaffinity) by body: those of an articulation that does not touch itself have bits of their own."""
     bits = dict.fromkeys(scene.bodies, everything())
-    for index, articulation in enumerate(list(scene.articulations.values())[:_ARTICULATION_BITS], start=1):
+    for index, articulation in enumerate(_with_bits(scene), start=1):
         own = 1 << index
         bits.update(dict.fromkeys(articulation.bodies, (own, _EVERYTHING & ~own)))
     return bits
@@ -64,10 +65,13 @@ def everything() -> tuple[int, int]:
 
 def separated(scene: Scene) -> set[tuple[str, str]]:
     """Pairs of bodies, or of shapes with a body of their own, that do not collide and whose bits do not say so."""
-    pairs = {_sorted(*pair) for pair in scene.filtered_pairs}
-    for articulation in list(scene.articulations.values())[_ARTICULATION_BITS:]:
-        pairs |= {_sorted(*pair) for pair in itertools.combinations(articulation.bodies, 2)}
-    return pairs
+    told = {pair for articulation in _with_bits(scene) for pair in articulation.body_pairs}
+    return {_sorted(*pair) for pair in scene.filtered_pairs} - told
+
+
+def _with_bits(scene: Scene) -> list[Articulation]:
+    touching = touches_itself(scene)
+    return [one for path, one in scene.articulations.items() if path not in touching][:_ARTICULATION_BITS]
 
 
 def add_pairs(
@@ -80,7 +84,8 @@ def add_pairs(
     """
     count = 0
     apart = separated(scene)
-    welds, parents = _welds(scene)
+    welds = rigid_parts(scene)
+    parents = {path: welds[joint.parent] for path, joint in scene.child_joint.items() if welds[path] == path}
     for first, second in _differing(scene, colliders):
         if not _may_touch(first, second, apart, bits, welds, parents):
             continue
@@ -122,20 +127,6 @@ def _differing(scene: Scene, colliders: list[Collider]) -> Iterator[tuple[Collid
         material = scene.materials.get(path, DEFAULT)
         if material.restitution > 0.0 or friction_between(material, material) != material.dynamic_friction:
             yield from itertools.combinations(members, 2)
-
-
-def _welds(scene: Scene) -> tuple[dict[str, str], dict[str, str]]:
-    """By body, the first body of those that are fixed to each other ("" for the world), and what holds that one."""
-    welds: dict[str, str] = {"": ""}
-    parents: dict[str, str] = {"": ""}
-    for path, body in scene.bodies.items():
-        joint = scene.child_joint.get(path)
-        if joint is None:
-            welds[path] = "" if body.kinematic else path
-        else:
-            welds[path] = welds[joint.parent] if joint.kind == "fixed" else path
-            parents[path] = welds[joint.parent]
-    return welds, parents
 
 
 def _may_touch(

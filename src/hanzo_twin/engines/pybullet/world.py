@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import combinations
 
 import numpy as np
 import pybullet
@@ -27,6 +26,7 @@ from hanzo_twin.engines.materials import DEFAULT, for_products, friction_between
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.engines.pybullet.constraints import add_loop, add_mimic
 from hanzo_twin.engines.pybullet.geometry import add_collision_shape, bullet_quaternion
+from hanzo_twin.engines.self_collision import bodies_apart, touches_itself
 from hanzo_twin.errors import SimulationError
 from hanzo_twin.scene.model import Body, Joint, Scene, Shape
 from hanzo_twin.spatial import FloatArray, Pose
@@ -135,6 +135,8 @@ class _Builder:
         self._restitutions = for_products(scene, restitution_between).values
         self._trees: list[TreePlan] = []
         self._roots: list[str] = []
+        touching = touches_itself(scene)
+        self._touching = {body for path in touching for body in scene.articulations[path].bodies}
 
     def build(self, config: EngineConfig) -> World:
         pybullet.setTimeStep(config.step_seconds / config.substeps, physicsClientId=self._client)
@@ -195,7 +197,8 @@ class _Builder:
         first = base_shapes[0] if base_shapes else None
         for shape in base_shapes[1:]:
             links.append(_Link(parent=0, pose=Pose.identity(), shape=shape, shape_pose=shape.pose))
-        uid = self._create(root if not held else None, first, links)
+        flags = pybullet.URDF_USE_SELF_COLLISION if not self._touching.isdisjoint(paths) else 0
+        uid = self._create(root if not held else None, first, links, flags)
         self._finish_links(uid, root if not held else None, first, links)
 
     def _add_body_link(self, links: list[_Link], number: dict[str, int], body: Body) -> None:
@@ -222,7 +225,7 @@ class _Builder:
             pose = into_link @ shape.pose
             links.append(_Link(parent=number[body.path], pose=Pose.identity(), shape=shape, shape_pose=pose))
 
-    def _create(self, root: Body | None, first: Shape | None, links: list[_Link]) -> int:
+    def _create(self, root: Body | None, first: Shape | None, links: list[_Link], flags: int) -> int:
         inertial = Pose.of(root.center_of_mass, root.principal_axes) if root else Pose.identity()
         start = root.pose_world_body if root else Pose.identity()
         shapes = [
@@ -245,6 +248,7 @@ class _Builder:
             linkParentIndices=[link.parent for link in links],
             linkJointTypes=[link.kind for link in links],
             linkJointAxis=[list(link.axis) for link in links],
+            flags=flags,
             physicsClientId=self._client,
         )
         return int(uid)
@@ -335,12 +339,11 @@ class _Builder:
                 add_mimic(self._client, joint, holders[joint.child][0], holders[leader.child][0])
 
     def _filter_pairs(self) -> None:
-        for first, second in self._scene.filtered_pairs:
+        for first, second in {*self._scene.filtered_pairs, *bodies_apart(self._scene)}:
             self._filter(self._colliders(first), self._colliders(second))
-        for articulation in self._scene.articulations.values():
-            for one, other in combinations(articulation.bodies, 2):
-                if self._bodies[one].uid != self._bodies[other].uid:
-                    self._filter(self._colliders(one), self._colliders(other))
+        for path in self._touching:
+            own = self._colliders(path)
+            self._filter(own, own)
 
     def _colliders(self, path: str) -> list[Place]:
         if path in self._scene.bodies:

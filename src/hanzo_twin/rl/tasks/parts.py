@@ -113,7 +113,8 @@ def scene(
     *,
     friction: float = 1.0,
 ) -> Scene:
-    """The scene of these pieces, of one material."""
+    """The scene of these pieces, of one material; articulations do not touch themselves."""
+    articulations = tuple(articulations)
     material = Material(path=MATERIAL, static_friction=friction, dynamic_friction=friction)
     return Scene(
         source=source,
@@ -122,5 +123,6 @@ def scene(
         joints={each.path: each for each in joints},
         articulations={each.path: each for each in articulations},
         static_shapes={each.path: each for each in static},
+        filtered_pairs=tuple(pair for each in articulations for pair in each.body_pairs),
         materials={material.path: material},
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 from pxr import Sdf, UsdPhysics
 
 from hanzo_twin.scene.convert.usd_prims import Prims
@@ -18,8 +16,7 @@ class ContactWriter:
         self._scene = scene
         self._pairs = set(scene.filtered_pairs)
         self._apart = {
-            path: all(_sorted(*pair) in self._pairs for pair in combinations(articulation.bodies, 2))
-            for path, articulation in scene.articulations.items()
+            path: self._pairs.issuperset(articulation.body_pairs) for path, articulation in scene.articulations.items()
         }
 
     def connected(self, first: str, second: str) -> bool:
@@ -31,10 +28,11 @@ class ContactWriter:
         for path, articulation in self._scene.articulations.items():
             prim = self._prims.at(path)
             UsdPhysics.ArticulationRootAPI.Apply(prim)
-            if self._apart[path] and len(articulation.bodies) > 1:
+            if len(articulation.bodies) > 1:
                 prim.ApplyAPI("NewtonArticulationRootAPI")
-                prim.CreateAttribute("newton:selfCollisionEnabled", Sdf.ValueTypeNames.Bool, False).Set(False)
-                told |= {_sorted(*pair) for pair in combinations(articulation.bodies, 2)}
+                told_apart = self._apart[path]
+                prim.CreateAttribute("newton:selfCollisionEnabled", Sdf.ValueTypeNames.Bool, False).Set(not told_apart)
+                told |= set(articulation.body_pairs) if told_apart else set()
         for first, second in self._scene.filtered_pairs:
             if (first, second) not in told:
                 pairs = UsdPhysics.FilteredPairsAPI.Apply(self._prims.at(first))

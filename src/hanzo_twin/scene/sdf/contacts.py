@@ -117,6 +117,11 @@ def forbid_self_collision(model: Usd.Prim, links: list[Usd.Prim], *, one_tree: b
         pairs.CreateFilteredPairsRel().SetTargets([other.GetPath() for other in links[index + 1 :]])
 
 
+def allow_self_collision(model: Usd.Prim) -> None:
+    """Let the links of ``model``, an articulation, touch each other."""
+    author(model, "newton:selfCollisionEnabled", Sdf.ValueTypeNames.Bool, True)
+
+
 def _bits(surface: Element, name: str) -> int:
     text = surface.value(f"contact/{name}")
     try:

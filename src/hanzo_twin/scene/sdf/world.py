@@ -153,6 +153,8 @@ class WorldWriter:
             together = articulated and all(link.GetPath() in held for link in moving)
             one_tree = together and _components(joints) == 1
             contacts.forbid_self_collision(prim, moving, one_tree=one_tree)
+        elif articulated:
+            contacts.allow_self_collision(prim)
         for link in (link for nested in _models(model) for link in nested.all("link")):
             if link.first("self_collide") is not None:
                 self._findings.warning(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import combinations, product
+from itertools import product
 from typing import Any
 
 from pxr import Usd, UsdPhysics
@@ -33,8 +33,7 @@ def filtered_pairs(
                 pairs |= _pair(str(description.body0), str(description.body1))
     for path, articulation in articulations.items():
         if not _collides_with_itself(stage.GetPrimAtPath(path)):
-            for first, second in combinations(articulation.bodies, 2):
-                pairs |= _pair(first, second)
+            pairs.update(articulation.body_pairs)
     pairs |= _group_pairs(stage, parsed, bodies, static_shapes)
     shapes = {shape.path for body in bodies.values() for shape in body.shapes}
     known = bodies.keys() | static_shapes.keys() | shapes
@@ -44,9 +43,9 @@ def filtered_pairs(
 def _collides_with_itself(prim: Usd.Prim) -> bool:
     for name in ("newton:selfCollisionEnabled", "physxArticulation:enabledSelfCollisions"):
         attribute = prim.GetAttribute(name) if prim else None
-        if attribute and attribute.HasAuthoredValue() and attribute.Get() is False:
-            return False
-    return True
+        if attribute and attribute.HasAuthoredValue():
+            return bool(attribute.Get())
+    return False
 
 
 def _group_pairs(

@@ -129,3 +129,16 @@ def test_what_it_cannot_do_is_refused() -> None:
     pushed = replace(simulation.get_state(), engine="other", applied_wrenches=np.ones((7, 6)))
     with pytest.raises(StateError, match="applied wrenches"):
         simulation.set_state(pushed)
+
+
+def test_who_follows_a_follower_is_up_to_date() -> None:
+    """The joint at the hand follows the next one, which follows the one after that."""
+    scene = scenes.floating_chain(links=4)
+    first, second, third = scene.articulations["/World/chain"].joints
+    scene = with_joint(scene, first, mimic=Mimic(joint=second, multiplier=2.0))
+    scene = with_joint(scene, second, mimic=Mimic(joint=third, multiplier=-1.0, offset=0.1))
+    simulation = load(scene)
+    simulation.set_joint_state("/World/chain", np.array([0.0, 0.0, 0.4]), np.array([0.0, 0.0, 1.0]))
+    simulation.step()
+    positions = simulation.get_observation("/World/chain")["positions"]
+    assert positions == pytest.approx([2 * (0.1 - positions[2]), 0.1 - positions[2], 0.401], abs=1e-12)
