@@ -346,3 +346,17 @@ def test_conversion_takes_less_than_a_second(inspect_urdf: Any) -> None:
     start = time.perf_counter()
     inspect_urdf(ROBOT)
     assert time.perf_counter() - start < 1.0
+
+
+def test_links_of_trees_on_a_base_without_mass_do_not_touch(inspect_urdf: Any) -> None:
+    """The base is no body, so that a fixed link and an arm are held by the world each."""
+    links = "".join(f'<link name="{name}">{MASS}</link>' for name in ("horn", "arm", "hand"))
+    joints = (
+        '<joint name="h" type="fixed"><parent link="base"/><child link="horn"/></joint>'
+        '<joint name="a" type="continuous"><parent link="base"/><child link="arm"/><axis xyz="0 0 1"/></joint>'
+        '<joint name="b" type="continuous"><parent link="arm"/><child link="hand"/><axis xyz="0 0 1"/></joint>'
+    )
+    scene, _ = inspect_urdf(f'<link name="base"/>{links}{joints}')
+    horn, arm, hand = (next(path for path in scene.bodies if path.endswith(f"/{n}")) for n in ("horn", "arm", "hand"))
+    pairs = {tuple(sorted(pair)) for pair in ((horn, arm), (horn, hand), (arm, hand))}
+    assert pairs <= set(scene.filtered_pairs)

@@ -56,6 +56,7 @@ def prepare(path: Path, folder: Path, options: LoadOptions, findings: Findings) 
     _report_absent(stage, robot, joints, prims, findings)
     _settle_base(stage, robot, joints, options.floating_base, findings)
     _move_articulation_root(stage)
+    _keep_apart(stage)
     stage.Save()
     return asset
 
@@ -170,6 +171,25 @@ def _settle_base(
             f"The robot is taken to float: {why}.",
             "Load it with floating_base=True or False to decide it yourself.",
         )
+
+
+def _keep_apart(stage: Usd.Stage) -> None:
+    """Filter the pairs of links that a base without mass, which is no body, leaves in trees of their own.
+
+    Links of one URDF do not touch each other, as in Gazebo and in Bullet; an articulation says so for its own only.
+    """
+    links = [prim.GetPath() for prim in stage.Traverse() if prim.HasAPI(UsdPhysics.RigidBodyAPI)]
+    tree = {link: link for link in links}
+    for prim in stage.Traverse():
+        joint = UsdPhysics.Joint(prim)
+        ends = [*joint.GetBody0Rel().GetTargets(), *joint.GetBody1Rel().GetTargets()] if joint else []
+        if len(ends) == 2 and tree.keys() >= set(ends):
+            kept, gone = tree[ends[0]], tree[ends[1]]
+            tree |= {link: kept for link in links if tree[link] == gone}
+    for link in links:
+        others = [other for other in links if tree[other] != tree[link] and other > link]
+        if others:
+            UsdPhysics.FilteredPairsAPI.Apply(stage.GetPrimAtPath(link)).CreateFilteredPairsRel().SetTargets(others)
 
 
 def _is_body(stage: Usd.Stage, targets: list[object]) -> bool:
