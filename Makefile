@@ -4,11 +4,12 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lock proto check test demo bench docs
+.PHONY: help setup lock proto check test demo bench docs rllib
 
 UV_VERSION := 0.13.8
 # Taken by pip from wherever it is configured to look: the default build, or one for the accelerator at hand.
 TORCH := torch==2.13.0
+RAY := ray[rllib]==2.60.0
 BIN := .venv/bin
 # Options for the program behind a verb, such as: make demo ARGS="--exit --json"
 ARGS ?=
@@ -64,6 +65,14 @@ demo: setup  ## A machine, its twin, drift and recalibration, live. ARGS="--exit
 
 bench: setup  ## Run benchmarks/ and write the tables of docs/benchmarks.md. ARGS name single ones.
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+rllib: .venv-rllib/.installed  ## Make .venv-rllib for examples/rl/03_rllib.py: RLlib fixes another Gymnasium.
+
+.venv-rllib/.installed: pyproject.toml | setup
+	@$(BIN)/python -m venv --clear .venv-rllib
+	@.venv-rllib/bin/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	@$(BIN)/uv pip install --quiet --python .venv-rllib/bin/python "$(RAY)" --editable ".[rl]"
+	@touch $@
 
 docs: setup  ## Make the reference pages anew and build the site into build/docs.
 	@$(BIN)/python -m hanzo_twin.definition.reference docs/definition.md

@@ -40,12 +40,15 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Run a policy without chance on episodes that training never saw; on several engines: how it transfers."""
+    from hanzo_twin.engines.port import load_engine
     from hanzo_twin.rl.make import make_vec
     from hanzo_twin.rl.training.evaluation import evaluate as judge
     from hanzo_twin.rl.training.load import environment_of, find_policy
     from hanzo_twin.rl.training.requirements import require_training
 
     require_training()
+    for name in engine or ():
+        load_engine(name)  # what is not there is told before anything is run
     found: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         loaded = find_policy(policy, Path(folder))

@@ -31,8 +31,8 @@ def train(
     task: Annotated[str | None, typer.Option(help="What to learn; none takes what the twin says.")] = None,
     engine: Annotated[str | None, typer.Option(help="None takes the twin's.")] = None,
     algo: Annotated[str, typer.Option(help="ppo, sac or td3.")] = "ppo",
-    num_envs: Annotated[int, typer.Option(min=1, help="Worlds that step together.")] = 16,
-    total_steps: Annotated[int, typer.Option(min=1, help="Steps of all worlds together.")] = 200_000,
+    num_envs: Annotated[int, typer.Option(min=1, help="Worlds that step together.")] = 32,
+    total_steps: Annotated[int, typer.Option(min=1, help="Steps of all worlds together.")] = 500_000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed trains the same policy.")] = 0,
     action_type: Annotated[
         str | None, typer.Option(help="joint, joint_position, joint_velocity, effort, twist.")

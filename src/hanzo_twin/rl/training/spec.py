@@ -25,8 +25,8 @@ class TrainingSpec(BaseModel):
     task: Annotated[str | None, Field(description="Name of the task; none takes the twin's.")] = None
     engine: Annotated[str | None, Field(description="None takes the twin's.")] = None
     algo: Annotated[Algorithm, Field(description="Algorithm of stable-baselines3.")] = "ppo"
-    num_envs: Annotated[int, Field(ge=1, le=65_536, description="Worlds that step together.")] = 16
-    total_steps: Annotated[int, Field(ge=1, description="Steps of all worlds together.")] = 200_000
+    num_envs: Annotated[int, Field(ge=1, le=65_536, description="Worlds that step together.")] = 32
+    total_steps: Annotated[int, Field(ge=1, description="Steps of all worlds together.")] = 500_000
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     action_type: str | None = None
     step_hz: Annotated[float | None, Field(gt=0)] = None
