@@ -7,8 +7,9 @@ from xml.etree.ElementTree import Element, SubElement
 
 from hanzo_twin.scene.convert.report import Entry, changed, lost
 from hanzo_twin.scene.convert.sdf_links import pose
+from hanzo_twin.scene.convert.sdf_sensors import PICTURES, write_pictures, write_settings
 from hanzo_twin.scene.convert.xml_text import numbers, text
-from hanzo_twin.scene.model import Light, Scene, Sensor
+from hanzo_twin.scene.model import Camera, Light, Scene, Sensor
 from hanzo_twin.scene.sdf.numbers import from_euler
 from hanzo_twin.spatial import Pose
 
@@ -26,18 +27,37 @@ def write_mounted(link: Element, scene: Scene, body: str, entries: list[Entry]) 
     for camera in scene.cameras.values():
         if camera.body != body:
             continue
-        element = SubElement(link, "sensor", {"name": camera.path.rpartition("/")[2], "type": "camera"})
-        pose(element, camera.pose_body_camera @ _LOOK.inverse())
-        optics = SubElement(element, "camera")
-        wide = 2 * math.atan(math.tan(camera.vertical_fov / 2) * _IMAGE[0] / _IMAGE[1])
-        text(optics, "horizontal_fov", wide)
-        image = SubElement(optics, "image")
-        for name, size in zip(("width", "height"), _IMAGE, strict=True):
-            text(image, name, size)
-        clip = SubElement(optics, "clip")
-        for name, distance in zip(("near", "far"), camera.clipping_range, strict=True):
-            text(clip, name, float(distance))
+        _camera(link, camera, entries)
+
+
+def _camera(link: Element, camera: Camera, entries: list[Entry]) -> None:
+    settings = dict(camera.attributes)
+    kinds = str(settings.get("hanzo:camera:kinds", "rgb"))
+    name = camera.path.rpartition("/")[2]
+    element = SubElement(link, "sensor", {"name": name, "type": PICTURES.get(kinds, "camera")})
+    pose(element, camera.pose_body_camera @ _LOOK.inverse())
+    if "hanzo:sensor:rate_hz" in settings:
+        text(element, "update_rate", settings["hanzo:sensor:rate_hz"])
+    optics = SubElement(element, "camera")
+    width, height = (settings.get(f"hanzo:camera:{side}") for side in ("width", "height"))
+    size = _IMAGE if width is None or height is None else (int(width), int(height))
+    text(optics, "horizontal_fov", 2 * math.atan(math.tan(camera.vertical_fov / 2) * size[0] / size[1]))
+    image = SubElement(optics, "image")
+    for side, pixels in zip(("width", "height"), size, strict=True):
+        text(image, side, pixels)
+    clip = SubElement(optics, "clip")
+    for end, distance in zip(("near", "far"), camera.clipping_range, strict=True):
+        text(clip, end, float(distance))
+    if width is None or height is None:
         entries.append(changed("camera-image", camera.path, f"It takes pictures of {_IMAGE[0]} × {_IMAGE[1]} pixels."))
+    left = write_pictures(optics, settings) + (["hanzo:camera:kinds"] if kinds not in PICTURES else [])
+    _settings_lost(camera.path, left, entries)
+
+
+def _settings_lost(path: str, names: list[str], entries: list[Entry]) -> None:
+    if names:
+        what = f"Its settings {', '.join(names[:5])}{' …' if len(names) > 5 else ''} are not written."
+        entries.append(changed("sensor-settings", path, what))
 
 
 def _sensor(link: Element, sensor: Sensor, entries: list[Entry]) -> None:
@@ -47,10 +67,7 @@ def _sensor(link: Element, sensor: Sensor, entries: list[Entry]) -> None:
         return
     element = SubElement(link, "sensor", {"name": sensor.path.rpartition("/")[2], "type": kind})
     pose(element, sensor.pose_body_sensor)
-    settings = [name for name, _ in sensor.attributes]
-    if settings:
-        what = f"Its settings {', '.join(settings[:5])}{' …' if len(settings) > 5 else ''} are not written."
-        entries.append(changed("sensor-settings", sensor.path, what))
+    _settings_lost(sensor.path, write_settings(element, sensor.kind, dict(sensor.attributes)), entries)
 
 
 def write_light(world: Element, light: Light, entries: list[Entry]) -> None:
