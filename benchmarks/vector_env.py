@@ -105,7 +105,7 @@ def measure_rollout(ours: Ours, repeats: int, steps: int) -> dict[str, float]:
     ratios, spent = [], []
     for repeat in range(repeats):
         pairs = [ours.paired_step(action) for action in actions_of(repeat, steps)]
-        ratios.append(sum(bare for _, bare in pairs) / sum(own for own, _ in pairs))
+        ratios += [bare / own for own, bare in pairs]
         spent += [own for own, _ in pairs]
     shares = []
     for repeat in range(repeats):
