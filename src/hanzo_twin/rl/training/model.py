@@ -15,6 +15,7 @@ from hanzo_twin.rl.training.spec import TrainingSpec
 
 _CLASSES = {"ppo": stable_baselines3.PPO, "sac": stable_baselines3.SAC, "td3": stable_baselines3.TD3}
 _ACTIVATIONS = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU, "elu": torch.nn.ELU, "silu": torch.nn.SiLU}
+_OURS = ("policy", "env", "policy_kwargs", "verbose", "seed", "device")
 
 
 def normalized(env: VecEnv, spec: TrainingSpec, checkpoint: Checkpoint | None, gamma: float) -> VecEnv:
@@ -42,7 +43,8 @@ def make_model(env: VecEnv, spec: TrainingSpec, chosen: dict[str, Any]) -> Any:
     if "log_std_init" in given:
         policy["log_std_init"] = given.pop("log_std_init")
     kind = _CLASSES[spec.algo]
-    known = kind.__init__.__code__.co_varnames[1 : kind.__init__.__code__.co_argcount]
+    names = kind.__init__.__code__.co_varnames[1 : kind.__init__.__code__.co_argcount]
+    known = [name for name in names if not name.startswith("_") and name not in _OURS]
     for name in given:
         if name not in known:
             raise InvalidInputError(

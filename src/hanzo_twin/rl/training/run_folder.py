@@ -40,7 +40,8 @@ class RunFolder:
         (folder / _SPEC).write_text(spec.model_dump_json(indent=2), encoding="utf-8")
 
     def _check_same(self, path: Path, spec: TrainingSpec) -> None:
-        if not path.exists():
+        begun = any((path.parent / "checkpoints").glob("[0-9]*")) or (path.parent / "policy").exists()
+        if not path.exists() or not begun:  # what failed before its first checkpoint may be given anew, put right
             return
         before, now = json.loads(path.read_text(encoding="utf-8")), json.loads(spec.model_dump_json())
         differ = [name for name in now if name not in _CHANGEABLE and before.get(name) != now[name]]

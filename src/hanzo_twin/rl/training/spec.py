@@ -27,10 +27,13 @@ class TrainingSpec(BaseModel):
     algo: Annotated[Algorithm, Field(description="Algorithm of stable-baselines3.")] = "ppo"
     num_envs: Annotated[int, Field(ge=1, le=65_536, description="Worlds that step together.")] = 32
     total_steps: Annotated[int, Field(ge=1, description="Steps of all worlds together.")] = 500_000
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    action_type: str | None = None
-    step_hz: Annotated[float | None, Field(gt=0)] = None
-    domain_randomization: bool | dict[str, Any] = False
+    seed: Annotated[int, Field(ge=0, lt=2**31, description="The same one trains the same policy.")] = 0
+    action_type: Annotated[str | None, Field(description="Of the actions; none takes the task's.")] = None
+    step_hz: Annotated[float | None, Field(gt=0, description="Decisions a second; none takes the task's.")] = None
+    domain_randomization: Annotated[
+        bool | dict[str, Any],
+        Field(description="Draw parameters for each episode: true, or ranges as in a definition."),
+    ] = False
     hyperparameters: Annotated[dict[str, Any], Field(description="Override those of the algorithm.")] = {}
     normalize: Annotated[
         bool | None, Field(description="Observations and rewards by their running moments; none: where it helps.")
@@ -38,7 +41,7 @@ class TrainingSpec(BaseModel):
     checkpoint_every: Annotated[int | None, Field(ge=1, description="Steps; none makes 20 in all.")] = None
     keep_last: Annotated[int, Field(ge=1, description="Checkpoints that are kept.")] = 3
     evaluate_every: Annotated[int | None, Field(ge=1, description="Steps; none makes 10 in all.")] = None
-    evaluation_episodes: Annotated[int, Field(ge=1, le=10_000)] = 50
+    evaluation_episodes: Annotated[int, Field(ge=1, le=10_000, description="Held-out episodes of a judgement.")] = 50
     evaluation_seed: Annotated[
         int, Field(ge=0, lt=2**40, description="Of the first held-out episode; training never draws from these seeds.")
     ] = 1_000_000_000

@@ -22,7 +22,7 @@ from hanzo_twin.rl.training.load import environment_of, find_policy
 from hanzo_twin.rl.training.policy import Policy
 from hanzo_twin.rl.training.run_folder import RunFolder
 from hanzo_twin.rl.training.sb3 import TwinVecEnv
-from hanzo_twin.rl.training.spec import parse_spec
+from hanzo_twin.rl.training.spec import TrainingSpec, parse_spec
 from hanzo_twin.rl.training.tracking import read_metrics
 from hanzo_twin.rl.training.train import train
 
@@ -202,6 +202,9 @@ def test_hyperparameters_that_do_not_exist_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="Algorithm ppo has no hyperparameter 'learning_rat'") as wrong:
         run(tmp_path, hyperparameters={"learning_rat": 1e-3})
     assert "Did you mean 'learning_rate'" in wrong.value.hint
+    assert "policy_kwargs" not in wrong.value.hint
+    with pytest.raises(InvalidInputError, match="has no hyperparameter 'device'"):
+        run(tmp_path, hyperparameters={"device": "cpu"})
     with pytest.raises(InvalidInputError, match="There is no activation 'tan'"):
         run(tmp_path, hyperparameters={"activation": "tan"})
 
@@ -210,8 +213,10 @@ def test_a_folder_holds_one_run_and_one_process(tmp_path: Path) -> None:
     spec = parse_spec(SHORT)
     with RunFolder(tmp_path, spec), pytest.raises(ConflictError, match="Another process trains in"):
         RunFolder(tmp_path, spec)
+    with RunFolder(tmp_path, parse_spec({**SHORT, "engine": "mujco"})):
+        pass  # nothing was learned in it: another spec may begin
     with RunFolder(tmp_path, parse_spec({**SHORT, "total_steps": 5000})):
-        pass
+        (tmp_path / "checkpoints" / "000000000010").mkdir(parents=True)
     with pytest.raises(ConflictError, match="holds another run: seed 3, now 9"):
         RunFolder(tmp_path, parse_spec({**SHORT, "seed": 9}))
     (tmp_path / "file").write_text("")
@@ -241,3 +246,11 @@ def test_a_checkpoint_that_was_not_finished_is_not_used(tmp_path: Path) -> None:
     assert latest is not None
     assert latest.steps == 30
     assert sorted(path.name for path in tmp_path.glob("[0-9]*")) == ["000000000020", "000000000030"]
+
+
+def test_the_page_on_training_lists_every_setting_with_its_default() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "training.md").read_text(encoding="utf-8")
+    for name, field in TrainingSpec.model_fields.items():
+        default = field.default
+        told = "–" if default is None else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        assert f"| `{name}` | {told} | {field.description} |" in page
