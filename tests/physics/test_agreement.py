@@ -46,7 +46,7 @@ def test_passive_motion_agrees(other: Engine) -> None:
     scene = passive_arm()
     ours, reference = (final_positions(engine, scene, 0.5) for engine in (other, load_engine(REFERENCE)))
     # Both integrate velocities, then positions, with the damping implicit: the same numbers up to rounding.
-    assert np.abs(ours - reference).max() < 1e-9
+    assert np.abs(ours - reference).max() < (1e-9 if other.capabilities().precision == "double" else 1e-4)
     starts = [joint.initial_position for joint in scene.joints.values() if joint.kind != "fixed"]
     assert np.abs(ours - starts).max() > 0.5
 

@@ -34,7 +34,8 @@ def test_what_rests_is_held_by_its_weight(engine: Engine, slope: float) -> None:
     simulation = load(engine, worlds.block(slope=slope, friction=0.5))
     simulation.step(round(HZ))
     # Nothing moves, so the forces of all points add up to the weight; what still settles is below a millionth of it.
-    assert force_on(simulation, BLOCK) == pytest.approx([0.0, 0.0, G], abs=(1e-6 + rounding(engine)) * G)
+    # In single precision what rests trembles on at some 1e-5 m/s, which in a step of 1 ms take 1e-3 of the weight.
+    assert force_on(simulation, BLOCK) == pytest.approx([0.0, 0.0, G], abs=(1e-6 + 10 * rounding(engine)) * G)
 
 
 def test_what_slides_is_braked_by_friction(engine: Engine) -> None:

@@ -34,8 +34,8 @@ class EngineCapabilities:
     Args:
         max_step_hz: highest step rate known to be stable.
         parallel_envs: most worlds in one batch, 0 where there is no batch.
-        exact_restore: ``bit_exact`` (a restored state continues bit for bit), ``replay_exact`` (replaying the
-            commands does), or ``none``.
+        exact_restore: ``bit_exact`` (a restored state continues bit for bit), ``replay_exact`` (it does, too, but
+            restoring makes steps once more, see docs/engines.md), or ``none``.
         deterministic: same state and commands give the same bytes on the same machine.
         contacts: bodies collide.
         sensors: kinds of sensors that work, of `hanzo_twin.sensors.port.ALL_KINDS`.

@@ -77,7 +77,8 @@ class JointConformance(FeatureSuite):
         ball, hinge = (
             self.swing(engine, feature_scenes.loose_pendulum(kind=kind)) for kind in ("spherical", "revolute")
         )
-        assert ball == pytest.approx(hinge, abs=1e-6)
+        # In single precision the turns of a ball are quaternions, which round otherwise than angles.
+        assert ball == pytest.approx(hinge, abs=1e-6 if capabilities.precision == "double" else 1e-4)
         assert np.abs(ball[:, 0]).max() > 0.05
 
     def test_three_rotations_in_order_are_a_ball(self, engine: Engine, capabilities: EngineCapabilities) -> None:
@@ -118,7 +119,10 @@ class JointConformance(FeatureSuite):
             x, _, z = simulation.get_observation(feature_scenes.BOB)["position"]
             # Held against the weight of 1 kg on 1 m: k (0.3 − q) = g sin q.
             angle = np.arctan2(-x, -z)
-            assert 2000.0 * (0.3 - angle) == pytest.approx(_G * np.sin(angle), rel=1e-3)
+            # In single precision it stalls where a step turns it by less than a unit in the last place of its angle,
+            # 3e-8: four iterations a step at 1000 Hz, against the damping of 200, are 0.024 N·m.
+            stall = 0.0 if capabilities.precision == "double" else 0.024
+            assert 2000.0 * (0.3 - angle) == pytest.approx(_G * np.sin(angle), rel=1e-3, abs=stall)
 
     def swing(
         self,
@@ -154,7 +158,7 @@ class JointConformance(FeatureSuite):
         # Critically damped: 1 − (1 + ωt) e^(−ωt) with ω = 10/s, late by at most a step at the greatest speed ω/e.
         exact = 1 - 2 * np.exp(-1.0)
         assert moved == pytest.approx([exact, exact], abs=10 / np.e / CONFIG.step_hz)
-        assert moved[0] == pytest.approx(moved[1], abs=1e-9)
+        assert moved[0] == pytest.approx(moved[1], abs=1e-9 if capabilities.precision == "double" else 1e-5)
 
     def test_a_mimic_follows(self, engine: Engine, capabilities: EngineCapabilities) -> None:
         self.need(capabilities, "mimic_joints")

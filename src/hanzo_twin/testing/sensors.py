@@ -80,12 +80,16 @@ class SensorConformance:
 
     # --- inertial
 
-    def test_an_imu_at_rest_reads_gravity_upwards(self, simulation: Simulation) -> None:
+    def test_an_imu_at_rest_reads_gravity_upwards(
+        self, simulation: Simulation, capabilities: EngineCapabilities
+    ) -> None:
+        # Single precision leaves some 5e-5 m/s in what rests on contacts, which over a step of 2 ms are 0.03 m/s².
+        still = 2e-3 if capabilities.precision == "double" else 0.05
         for steps in (0, 500, 7):
             simulation.step(steps)
             seen = simulation.get_observation("/World/box/imu")
             # It lies on its side: up is its +Y.
-            assert seen["linear_acceleration"] == pytest.approx([0, GRAVITY, 0], abs=2e-3)
+            assert seen["linear_acceleration"] == pytest.approx([0, GRAVITY, 0], abs=still)
             assert seen["angular_velocity"] == pytest.approx([0, 0, 0], abs=1e-3)
 
     def test_an_imu_in_free_fall_reads_nothing(self, simulation: Simulation, capabilities: EngineCapabilities) -> None:

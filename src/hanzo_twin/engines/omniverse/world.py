@@ -1,0 +1,392 @@
+"""A scene in PhysX: where its joints and bodies are in PhysX's arrays, and how numbers go there and back.
+
+PhysX has velocities at centres of mass and 32 bits a number; here they are those of body frames' origins, in 64. Whole
+turns of hinges without limits are kept here, and brought up to date wherever objects are built anew: PhysX only has the
+turns since, so that the angle of a wheel does not lose its digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from hanzo_twin.engines.drive import DriveLaw, JointDynamics
+from hanzo_twin.engines.omniverse.commands import Commands
+from hanzo_twin.engines.omniverse.layer import Layers
+from hanzo_twin.engines.omniverse.link_motion import LinkMotion, rotated
+from hanzo_twin.engines.omniverse.physx import Array, Physx, Tensor
+from hanzo_twin.engines.omniverse.properties import LARGEST, JointProperties
+from hanzo_twin.engines.omniverse.pushes import wrench_rows
+from hanzo_twin.engines.omniverse.trees import Tree
+from hanzo_twin.engines.omniverse.values import Values
+from hanzo_twin.engines.port import EngineConfig
+from hanzo_twin.scene.model import Joint, Scene
+from hanzo_twin.spatial import FloatArray, IntArray
+
+_DOF = "ARTICULATION_DOF_"
+_FREE, _KINEMATIC, _LINK = "/body_*", "/kinematic_*", "/link_*"
+_WXYZ = [0, 1, 2, 6, 3, 4, 5]
+_XYZW = [0, 1, 2, 4, 5, 6, 3]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Limb:
+    """One articulation.
+
+    Args:
+        prim: its root, which names it in PhysX.
+        freedoms: how many it has; ``first`` is where they begin among those of all articulations.
+        columns: of its joints of one freedom, in joint arrays; ``places`` of these among its freedoms.
+        balls: place of each freedom that belongs to a joint of several.
+        rows: of its links among the bodies of the scene.
+        motion: None where joints have several freedoms.
+    """
+
+    tree: Tree
+    prim: str
+    first: int
+    freedoms: int
+    columns: IntArray
+    places: IntArray
+    balls: tuple[tuple[int, Joint], ...]
+    rows: list[int]
+    motion: LinkMotion | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Group:
+    """Bodies that PhysX lists together: ``rows`` of those in the scene, in PhysX's order."""
+
+    pattern: str
+    rows: IntArray
+    centers: FloatArray
+
+
+class World:
+    """The objects of ``scene`` in PhysX; they exist once `build` was called.
+
+    Args:
+        layers: of the scene with these settings; worlds may share them.
+    """
+
+    def __init__(self, scene: Scene, config: EngineConfig, layers: Layers) -> None:
+        self._config = config
+        self.layers = layers
+        self._trees = layers.trees
+        self._order = {path: row for row, path in enumerate(scene.bodies)}
+        self.layer = layers.of(scene)
+        gpu_id = None if config.gpu_id == "auto" else config.gpu_id
+        self.physx = Physx(self.layer.data, gpu_id=gpu_id)
+        self.physx.attach()
+        articulated = [path for one in scene.articulations.values() for path in one.joints]
+        others = [
+            path
+            for tree in self._trees
+            for path in tree.joints
+            if scene.joints[path].kind in ("revolute", "prismatic") and path not in set(articulated)
+        ]
+        #: Joints that articulations command, then the others of one freedom.
+        self.joints = (*articulated, *others)
+        self._limbs = self._find_limbs(scene)
+        self.freedoms = sum(limb.freedoms for limb in self._limbs)
+        #: Of each column of joint arrays, the freedom.
+        self.freedom_of = np.zeros(len(self.joints), dtype=np.int64)
+        for limb in self._limbs:
+            self.freedom_of[limb.columns] = limb.first + limb.places
+        #: Freedoms of hinges that turn without end.
+        self._endless = self.freedom_of[self._turning(scene)]
+        self._turns = np.zeros(self.freedoms)
+        self._groups = self._find_groups(scene)
+        self._apply_scene(scene)
+
+    def _find_limbs(self, scene: Scene) -> list[_Limb]:
+        joint_at = {prim.rpartition("/")[2]: path for path, prim in self.layer.names.joints.items()}
+        column = {path: index for index, path in enumerate(self.joints)}
+        limbs: list[_Limb] = []
+        first = 0
+        for tree, prim in zip(self._trees, self.layer.names.articulations, strict=True):
+            paths = [joint_at[name.partition(":")[0]] for name in self._tensor("POSITION", prim).freedoms]
+            single = [(column[path], place) for place, path in enumerate(paths) if path in column]
+            several = tuple((place, scene.joints[path]) for place, path in enumerate(paths) if path not in column)
+            single_places = {self.joints[index]: place for index, place in single}
+            limb = _Limb(
+                tree=tree,
+                prim=prim,
+                first=first,
+                freedoms=len(paths),
+                columns=np.array([one for one, _ in single], dtype=np.int64),
+                places=np.array([place for _, place in single], dtype=np.int64),
+                balls=several,
+                rows=[self._order[path] for path in tree.bodies],
+                motion=None if several else LinkMotion(scene, tree, single_places),
+            )
+            limbs.append(limb)
+            first += limb.freedoms
+        return limbs
+
+    def _turning(self, scene: Scene) -> list[int]:
+        """Columns of the hinges without limits, but for those that mimic or are mimicked: there whole turns matter."""
+        mimicked = {joint.mimic.joint for joint in scene.joints.values() if joint.mimic is not None}
+        found = []
+        for column, path in enumerate(self.joints):
+            joint = scene.joints[path]
+            tied = joint.mimic is not None or path in mimicked
+            if joint.kind == "revolute" and not tied and not np.isfinite([joint.lower, joint.upper]).any():
+                found.append(column)
+        return found
+
+    def _find_groups(self, scene: Scene) -> list[_Group]:
+        body_at = {prim: path for path, prim in self.layer.names.bodies.items()}
+        groups = []
+        for pattern in (_FREE, _KINEMATIC, _LINK):
+            if any(prim.startswith(pattern[:-1]) for prim in body_at):
+                rows = [self._order[body_at[prim]] for prim in self.physx.tensor("RIGID_BODY_POSE", pattern).paths]
+                groups.append(_Group(pattern=pattern, rows=np.array(rows), centers=np.zeros((len(rows), 3))))
+        return groups
+
+    def _apply_scene(self, scene: Scene) -> None:
+        """Take masses and joints as ``scene`` has them."""
+        self._scene = scene
+        bodies = list(scene.bodies.values())
+        for group in self._groups:
+            group.centers[:] = [bodies[row].center_of_mass for row in group.rows]
+        self._properties = JointProperties.of([scene.joints[path] for path in self.joints])
+        self._laws = {limb.prim: self._law(limb) for limb in self._limbs}
+        #: Whether `present_efforts` reads masses of the present.
+        self.accelerates = any(law.needs_mass_matrix for law in self._laws.values())
+        self._buffers = {limb.prim: np.zeros((1, limb.freedoms), dtype=np.float32) for limb in self._limbs}
+
+    def _law(self, limb: _Limb) -> DriveLaw:
+        joints = [self._scene.joints[self.joints[column]] for column in limb.columns.tolist()]
+        return DriveLaw(JointDynamics.of(joints), self._config.step_seconds / self._config.substeps)
+
+    def _tensor(self, name: str, prim: str) -> Tensor:
+        return self.physx.tensor(_DOF + name, prim)
+
+    # --- building
+
+    def build(self, scene: Scene, values: Values) -> Values:
+        """Build all objects anew, as ``scene`` says, and put them where ``values`` say; what was unknown is filled in.
+
+        PhysX then knows nothing of contacts before: what follows depends on the arguments alone.
+        """
+        if scene is not self._scene:
+            layer = self.layers.of(scene)
+            if layer is not self.layer:
+                self.layer = layer
+                self.physx.fill(layer.data)
+            self._apply_scene(scene)
+        self.physx.attach()
+        self._turns = np.zeros(self.freedoms)
+        self._turns[self._endless] = 2 * np.pi * np.round(values.positions[self._endless] / (2 * np.pi))
+        self._some_turned = bool(self._turns.any())
+        with np.errstate(over="ignore"):
+            self._write_properties()
+            self._write_values(values)
+        self.physx.place_links()
+        self._states = [
+            (
+                slice(limb.first, limb.first + limb.freedoms),
+                self._tensor("POSITION", limb.prim),
+                self._tensor("VELOCITY", limb.prim),
+            )
+            for limb in self._limbs
+            if limb.freedoms
+        ]
+        unknown = np.isnan(values.poses[:, 0])
+        if not unknown.any():
+            return values
+        poses, twists = self.read_bodies(values, values.velocities)
+        mixed = np.where(unknown[:, None], poses, values.poses), np.where(unknown[:, None], twists, values.twists)
+        return Values(positions=values.positions, velocities=values.velocities, poses=mixed[0], twists=mixed[1])
+
+    def _write_properties(self) -> None:
+        properties = self._properties
+        for limb in self._limbs:
+            if not limb.freedoms:
+                continue
+            for name, own in (
+                ("STIFFNESS", properties.stiffness),
+                ("DAMPING", properties.damping),
+                ("MAX_FORCE", properties.max_effort),
+                ("ARMATURE", properties.armature),
+            ):
+                tensor = self._tensor(name, limb.prim)
+                array = tensor.read()
+                array[0, limb.places] = own[limb.columns]
+                if name == "ARMATURE":
+                    array[0, [place for place, _ in limb.balls]] = [joint.armature for _, joint in limb.balls]
+                tensor.write(array)
+            tensor = self._tensor("FRICTION_PROPERTIES", limb.prim)
+            array = tensor.read()
+            array[0, limb.places] = properties.friction[limb.columns]
+            for place, joint in limb.balls:
+                array[0, place] = joint.friction, joint.friction, joint.damping
+            tensor.write(array)
+
+    def _write_values(self, values: Values) -> None:
+        for group in self._groups:
+            if group.pattern == _LINK:
+                continue
+            self._write(self.physx.tensor("RIGID_BODY_POSE", group.pattern), values.poses[group.rows][:, _XYZW])
+            if group.pattern == _FREE:
+                twists = _at_centers(values.poses[group.rows], values.twists[group.rows], group.centers)
+                self._write(self.physx.tensor("RIGID_BODY_VELOCITY", group.pattern), twists)
+        for limb in self._limbs:
+            row = [self._order[limb.tree.root]]
+            if limb.tree.anchor is None:
+                self._write(self.physx.tensor("ARTICULATION_ROOT_POSE", limb.prim), values.poses[row][:, _XYZW])
+            if limb.tree.floats:
+                center = np.array([self._scene.bodies[limb.tree.root].center_of_mass])
+                twists = _at_centers(values.poses[row], values.twists[row], center)
+                self._write(self.physx.tensor("ARTICULATION_ROOT_VELOCITY", limb.prim), twists)
+            if limb.freedoms:
+                part = slice(limb.first, limb.first + limb.freedoms)
+                positions = values.positions[part] - self._turns[part]
+                self._write(self._tensor("POSITION", limb.prim), positions[None])
+                self._write(self._tensor("VELOCITY", limb.prim), values.velocities[None, part])
+
+    @staticmethod
+    def _write(tensor: Tensor, values: FloatArray) -> None:
+        tensor.write(np.array(values, dtype=np.float32, order="C"))
+
+    # --- running
+
+    def write_targets(self, values: FloatArray, *, velocities: bool = False) -> None:
+        """Set the targets [n_joints] of the drives."""
+        properties = self._properties
+        wanted = values
+        if not velocities:
+            wanted = properties.pull * values + properties.shift - self._turns[self.freedom_of]
+        self._write_joints("VELOCITY_TARGET" if velocities else "POSITION_TARGET", wanted)
+
+    def write_efforts(self, values: FloatArray) -> None:
+        """Set the efforts [n_joints] of joints whose drives would not limit them; `push` gives the others."""
+        free = np.where(self._properties.limited, 0.0, values)
+        self._write_joints("ACTUATION_FORCE", np.minimum(np.maximum(free, -LARGEST), LARGEST))
+
+    def _write_joints(self, name: str, values: FloatArray) -> None:
+        for limb in self._limbs:
+            if len(limb.columns):
+                buffer: Array = self._buffers[limb.prim]
+                buffer[0, limb.places] = values[limb.columns]
+                self._tensor(name, limb.prim).write(buffer)
+
+    def needs_push(self, commands: Commands) -> bool:
+        """Whether `push` has anything to do at each step."""
+        return bool(commands.wrenches.any()) or any(
+            limited and effort
+            for limited, effort in zip(self._properties.limited, commands.efforts.tolist(), strict=True)
+        )
+
+    def push(self, commands: Commands) -> None:
+        """Apply wrenches, and efforts that drives would limit, for the next engine step."""
+        efforts = [
+            (self._scene.joints[path], float(effort))
+            for path, effort, limited in zip(self.joints, commands.efforts, self._properties.limited, strict=True)
+            if limited and effort
+        ]
+        bodies = list(self._order)
+        for group in self._groups:
+            if group.pattern == _KINEMATIC:
+                continue
+            poses = self.physx.tensor("RIGID_BODY_POSE", group.pattern).read().astype(np.float64)[:, _WXYZ]
+            rows = {bodies[row]: index for index, row in enumerate(group.rows.tolist())}
+            own = efforts if group.pattern == _LINK else []
+            wrenches = wrench_rows(self._scene, rows, poses, commands.wrenches, own)
+            self._write(self.physx.tensor("RIGID_BODY_WRENCH", group.pattern), wrenches)
+
+    # --- reading
+
+    def read_freedoms(self) -> tuple[FloatArray, FloatArray]:
+        """Positions and velocities of all degrees of freedom."""
+        if len(self._states) == 1:
+            ((_, position, velocity),) = self._states
+            turned = position.read()[0].astype(np.float64)
+            if self._some_turned:
+                turned += self._turns
+            return turned, velocity.read()[0].astype(np.float64)
+        positions, velocities = self._turns.copy(), np.zeros(self.freedoms)
+        for part, position, velocity in self._states:
+            positions[part] += position.read()[0]
+            velocities[part] = velocity.read()[0]
+        return positions, velocities
+
+    def free_twists(self) -> Iterator[tuple[list[str], FloatArray]]:
+        """Paths and velocities [n, 6] of the bodies that no joint holds, as PhysX has them."""
+        paths = list(self._order)
+        for group in self._groups:
+            if group.pattern == _FREE:
+                velocities = self.physx.tensor("RIGID_BODY_VELOCITY", group.pattern).read().astype(np.float64)
+                yield [paths[row] for row in group.rows], velocities
+
+    def read_bodies(self, base: Values, velocities: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Poses [n_bodies, 7] and velocities [n_bodies, 6] of all bodies.
+
+        Args:
+            base: where kinematic bodies are. velocities: of all degrees of freedom, now.
+        """
+        poses, twists = base.poses.copy(), base.twists.copy()
+        for group in self._groups:
+            if group.pattern != _KINEMATIC:
+                poses[group.rows] = self.physx.tensor("RIGID_BODY_POSE", group.pattern).read()[:, _WXYZ]
+                own = self.physx.tensor("RIGID_BODY_VELOCITY", group.pattern).read().astype(np.float64)
+                twists[group.rows] = _at_origins(poses[group.rows], own, group.centers)
+        for limb in self._limbs:
+            if limb.motion is not None:
+                speeds = velocities[limb.first : limb.first + limb.freedoms]
+                twists[limb.rows] = limb.motion.twists(poses[limb.rows], speeds, twists[limb.rows[0]])
+        return poses, twists
+
+    def present_efforts(self, positions: FloatArray, velocities: FloatArray, commands: Commands) -> FloatArray:
+        """What drives and commanded efforts [n_joints] give; positions and velocities are those of the joints."""
+        efforts = np.zeros(len(self.joints))
+        for limb in self._limbs:
+            columns = limb.columns
+            if not len(columns):
+                continue
+            base = 6 if limb.tree.floats else 0
+            law = self._laws[limb.prim]
+            matrix = None
+            if law.needs_mass_matrix:
+                # Joints of several freedoms stay locked in this: the others' effective inertia is taken without them.
+                full = self.physx.tensor("ARTICULATION_MASS_MATRIX", limb.prim).read()[0].astype(np.float64)
+                kept = base + limb.places
+                matrix = np.ascontiguousarray(full[np.ix_(kept, kept)])
+            efforts[columns] = law.present(
+                positions[columns],
+                velocities[columns],
+                targets=commands.targets[columns],
+                target_velocities=commands.target_velocities[columns],
+                efforts=commands.efforts[columns],
+                mass_matrix=matrix,
+            )
+        return efforts
+
+    def limb_rows(self, body: str) -> list[int]:
+        """Rows of all bodies in the tree of ``body``, itself alone where there is none."""
+        for limb in self._limbs:
+            if body in limb.tree.bodies:
+                return limb.rows
+        return [self._order[body]]
+
+    def close(self) -> None:
+        self.physx.close()
+
+
+def _at_centers(poses: FloatArray, twists: FloatArray, centers: FloatArray) -> FloatArray:
+    """Velocities [n, 6] of frames' origins as those of centres of mass, which are at ``centers`` in the frames."""
+    moved = twists.copy()
+    if centers.any():
+        moved[:, :3] += np.cross(twists[:, 3:], rotated(poses, centers))
+    return moved
+
+
+def _at_origins(poses: FloatArray, twists: FloatArray, centers: FloatArray) -> FloatArray:
+    """The opposite of `_at_centers`."""
+    moved = twists.copy()
+    if centers.any():
+        moved[:, :3] -= np.cross(twists[:, 3:], rotated(poses, centers))
+    return moved
