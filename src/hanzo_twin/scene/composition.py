@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hanzo_twin.errors import InvalidInputError, SceneError, StoreUnavailableError
+from hanzo_twin.errors import InvalidInputError, OutputError, SceneError
 from hanzo_twin.scene import library
 from hanzo_twin.scene.convert import convert
 from hanzo_twin.scene.diagnostics import Diagnosis
@@ -64,8 +64,9 @@ def write_composition(
 
     Raises:
         SceneError: a file cannot be read, or the result cannot be loaded; then nothing is written.
-        InvalidInputError: the target is no USD file, an attribute or a variant does not exist, a value does not fit.
-        StoreUnavailableError: the target cannot be written.
+        InvalidInputError: the target is no USD file, an attribute or a variant does not exist, a value does not fit,
+            or the target is a file that the scene refers to.
+        OutputError: the target cannot be written.
     """
     path = Path(target)
     _check_target(path)
@@ -77,7 +78,7 @@ def write_composition(
         usd_base = _as_usd(os.fspath(base), Path(), folder, converted)
         start = Path(os.fspath(base)).parent
         usd_parts = [replace(part, ref=_part(part.ref, start, folder, converted)) for part in parts]
-        _write(usd_base, usd_parts, draft, findings, overrides or {}, variants or {})
+        _write(usd_base, usd_parts, path, draft, findings, overrides or {}, variants or {})
         _refuse(path, findings.all)
         diagnoses = tuple(
             replace(each, path=each.path.replace(str(draft), str(path))) for each in inspect_scene(draft)[1]
@@ -85,7 +86,7 @@ def write_composition(
         _refuse(path, diagnoses)
         draft.replace(path)
     except OSError as failure:
-        raise StoreUnavailableError(
+        raise OutputError(
             f"'{path}' cannot be written: {failure.strerror or failure}.", hint="Name a folder that can be written."
         ) from failure
     finally:
@@ -101,6 +102,14 @@ def _check_target(path: Path) -> None:
         )
     if not path.parent.is_dir():
         raise InvalidInputError(f"There is no directory '{path.parent}'.", hint="Make it first.")
+
+
+def _check_not_a_part(path: Path, files: Sequence[Path]) -> None:
+    """A scene that referred to itself would be empty, and what stood in the file would be gone."""
+    if path.exists() and any(path.samefile(file) for file in files):
+        raise InvalidInputError(
+            f"'{path}' is a file that the scene refers to; it is not overwritten.", hint="Name another file."
+        )
 
 
 def _part(ref: str, start: Path, folder: Path, converted: dict[str, str]) -> str:
@@ -123,6 +132,7 @@ def _as_usd(file: str, start: Path, folder: Path, converted: dict[str, str]) -> 
 def _write(
     base: Path,
     parts: Sequence[Reference],
+    target: Path,
     draft: Path,
     findings: Findings,
     overrides: Mapping[str, str],
@@ -140,6 +150,7 @@ def _write(
             opinions.select_variant(stage, place, choice)
         for address, text in overrides.items():
             opinions.override(stage, address, text)
+        _check_not_a_part(target, opinions.files(stage))
         opinions.save(stage, draft)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hanzo_twin.errors import HanzoTwinError, InvalidInputError, SceneError
+from hanzo_twin.errors import HanzoTwinError, InvalidInputError, OutputError, SceneError
 from hanzo_twin.scene.composition import write_composition
 from hanzo_twin.scene.load import Reference, load_scene
 
@@ -128,3 +128,27 @@ def test_a_part_that_is_missing_or_broken_leaves_no_file(folder: Path) -> None:
         with pytest.raises(SceneError, match="is not written"):
             write_composition(folder / "base.usda", [Reference(ref=ref, path="/World/x")], folder / "cell.usda")
     assert not list(folder.glob("*cell*"))
+
+
+@pytest.mark.parametrize("name", ["base.usda", "parts/box.usda", "inner.usda"])
+def test_a_file_that_the_scene_refers_to_is_not_overwritten(folder: Path, name: str) -> None:
+    write_composition(folder / "base.usda", [part()], folder / "inner.usda")
+    inner = Reference(ref="inner.usda", path="/World/inner")
+    before = (folder / name).read_bytes()
+    with pytest.raises(InvalidInputError, match=rf"'.*{name}' is a file that the scene refers to") as caught:
+        write_composition(folder / "base.usda", [part(), inner], folder / name)
+    assert caught.value.hint == "Name another file."
+    assert (folder / name).read_bytes() == before
+
+
+def test_a_composition_can_be_written_again(folder: Path) -> None:
+    for place in (0.0, 1.0):
+        write_composition(folder / "base.usda", [part(translate=(place, 0, 0))], folder / "cell.usda")
+    assert load_scene(folder / "cell.usda").bodies["/World/box"].pose_world_body.position[0] == 1.0
+
+
+def test_a_target_that_cannot_be_written(folder: Path) -> None:
+    # Nobody, not even root, makes files in /proc.
+    with pytest.raises(OutputError, match=r"'/proc/cell\.usda' cannot be written: no file can be made") as caught:
+        write_composition(folder / "base.usda", [part()], "/proc/cell.usda")
+    assert caught.value.hint == "Name a folder that can be written."

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Protocol, cast
 
-from hanzo_twin.errors import InvalidInputError, StoreUnavailableError
+from hanzo_twin.errors import InvalidInputError, OutputError
 from hanzo_twin.scene.convert.report import ConversionReport, Entry, kept, of_loading
 from hanzo_twin.scene.load import Reference, load_scene
 from hanzo_twin.scene.model import Scene
@@ -71,7 +71,7 @@ def convert(
 
     Raises:
         SceneError: the source cannot be loaded. InvalidInputError: the target's format is unknown, or the target is
-        the source. UnsupportedError: the format cannot hold the scene. StoreUnavailableError: the target cannot be
+        the source. UnsupportedError: the format cannot hold the scene. OutputError: the target cannot be
         written.
     """
     path = Path(target)
@@ -85,7 +85,7 @@ def convert(
             entries = [*of_loading(scene.diagnoses), *writer.write(scene, draft)]
             files = _move(Path(folder), path.parent)
     except OSError as failure:
-        raise StoreUnavailableError(
+        raise OutputError(
             f"'{path}' cannot be written: {failure.strerror or failure}.", hint="Name a folder that can be written."
         ) from failure
     entries += kept(scene, entries)

@@ -44,13 +44,27 @@ def select_variant(stage: Usd.Stage, place: str, choice: str) -> None:
     sets.GetVariantSet(name).SetVariantSelection(choice)
 
 
+def files(stage: Usd.Stage) -> tuple[Path, ...]:
+    """The files that the stage is made of."""
+    return tuple(Path(layer.realPath) for layer in stage.GetUsedLayers() if layer.realPath)
+
+
 def save(stage: Usd.Stage, path: Path) -> None:
-    """Write the root layer to ``path``; what it refers to is named relative to there where it lies near."""
+    """Write the root layer to ``path``; what it refers to is named relative to there where it lies near.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     # A copy, because the stage would look for the relative names beside its layer in memory.
     layer = Sdf.Layer.CreateAnonymous(".usda")
     layer.TransferContent(stage.GetRootLayer())
     UsdUtils.ModifyAssetPaths(layer, lambda asset: _relative(asset, path.parent))
-    layer.Export(str(path))
+    try:
+        written = layer.Export(str(path))
+    except Tf.ErrorException:
+        written = False
+    if not written:
+        raise OSError("no file can be made there")
 
 
 def _relative(asset: str, folder: Path) -> str:

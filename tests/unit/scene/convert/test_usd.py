@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hanzo_twin.errors import InvalidInputError, SceneError, StoreUnavailableError
+from hanzo_twin.errors import InvalidInputError, OutputError, SceneError
 from hanzo_twin.scene.convert import convert
 from hanzo_twin.scene.load import load_scene
 
@@ -86,5 +86,5 @@ def test_targets_that_cannot_be_are_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(StoreUnavailableError, match="cannot be written: Permission denied"):
+    with pytest.raises(OutputError, match="cannot be written: Permission denied"):
         convert(PENDULUM, tmp_path / "out.usda")
