@@ -40,7 +40,9 @@ def report(error: HanzoTwinError) -> None:
     _write(error.message, error.hint)
     if isinstance(error, SceneError):
         for diagnosis in error.diagnoses:
-            sys.stderr.write(f"  {diagnosis}\n")
+            said = diagnosis.message in error.message
+            code = f"{diagnosis.severity}[{diagnosis.code}] {diagnosis.path}"
+            sys.stderr.write(f"  {code if said else diagnosis}\n")
 
 
 def _write(message: str, hint: str) -> None:

@@ -99,8 +99,8 @@ def check(
             quantities = [(each.address, each.kind, each.unit) for each in found.addresses]
             table(("ADDRESS", "KIND", "UNIT"), quantities, empty="Nothing in the scene has an address.")
         if several:
-            rows = [(each.engine, each.verdict, "; ".join(each.reasons)) for each in answers]
-            table(("ENGINE", "VERDICT", "WHY"), rows, empty="There are no engines.")
+            rows = [(each.engine, each.verdict, "; ".join(each.reasons + each.warnings)) for each in answers]
+            table(("ENGINE", "VERDICT", "WHY, AND WARNINGS"), rows, empty="There are no engines.")
         say(_verdict(str(file), None if several else engine, found.ok))
     if not fine:
         raise typer.Exit(1)
@@ -205,10 +205,12 @@ def delete(ctx: typer.Context, name: Name, json: Json = False) -> None:
 def _show(diagnoses: Iterable[Diagnosis | DiagnosisView]) -> None:
     from rich.text import Text
 
+    from hanzo_twin.scene.diagnostics import sentence
+
     out = console()
     for each in diagnoses:
         line = Text(f"{each.severity}[{each.code}]", style=_COLOURS.get(each.severity, ""))
-        line.append(f" {each.path}: {each.message}", style="not bold default")
+        line.append(f" {each.path}: {sentence(each.message)}", style="not bold default")
         if each.remedy:
             line.append(f" {each.remedy}", style="dim")
         out.print(line, soft_wrap=True)

@@ -28,7 +28,12 @@ class Diagnosis:
 
     def __str__(self) -> str:
         remedy = f" {self.remedy}" if self.remedy else ""
-        return f"{self.severity}[{self.code}] {self.path}: {self.message}{remedy}"
+        return f"{self.severity}[{self.code}] {self.path}: {sentence(self.message)}{remedy}"
 
     def to_dict(self) -> dict[str, str]:
         return asdict(self)
+
+
+def sentence(message: str) -> str:
+    """``message`` with a full stop, where the words of USD or of a parser at its end have none."""
+    return message if message.endswith((".", "!", "?", "…")) else f"{message}."

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from hanzo_twin import plugins
 from hanzo_twin.engines.port import GROUP, load_engine
 from hanzo_twin.errors import NotInstalledError
+from hanzo_twin.scene.diagnostics import sentence
 from hanzo_twin.service.scene_check import SceneReport, check_scene
 
 ALL = "all"
@@ -17,14 +18,20 @@ ALL = "all"
 
 @dataclass(frozen=True, kw_only=True)
 class EngineVerdict:
-    """What one engine says of a scene, with the reasons why it does not take it."""
+    """What one engine says of a scene: the reasons why it does not take it, and what it warns of if it does."""
 
     engine: str
     verdict: Literal["takes", "refuses", "not installed"]
     reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        return {"engine": self.engine, "verdict": self.verdict, "reasons": list(self.reasons)}
+        return {
+            "engine": self.engine,
+            "verdict": self.verdict,
+            "reasons": list(self.reasons),
+            "warnings": list(self.warnings),
+        }
 
 
 def engine_names(text: str) -> tuple[str, ...]:
@@ -47,9 +54,14 @@ def verdicts(
 ) -> tuple[EngineVerdict, ...]:
     """What each of ``engines`` says about the scene that ``report`` (of no engine) is about.
 
+    A scene with errors of its own is refused by all, and none is asked.
+
     Args:
         loading: as for `check_scene`.
     """
+    if not report.ok:
+        reasons = ("The scene has errors of its own.",)
+        return tuple(EngineVerdict(engine=engine, verdict="refuses", reasons=reasons) for engine in engines)
     return tuple(_verdict(source, report, engine, loading) for engine in engines)
 
 
@@ -60,8 +72,14 @@ def _verdict(
         found = check_scene(source, engine=engine, **loading)
     except NotInstalledError as missing:
         return EngineVerdict(engine=engine, verdict="not installed", reasons=(missing.hint,))
-    if found.ok:
-        return EngineVerdict(engine=engine, verdict="takes")
-    own = [diagnosis for diagnosis in found.diagnoses if diagnosis not in report.diagnoses] or list(report.diagnoses)
-    reasons = tuple(f"{each.path}: {each.message}" for each in own if each.severity == "error")
-    return EngineVerdict(engine=engine, verdict="refuses", reasons=reasons)
+    own = [diagnosis for diagnosis in found.diagnoses if diagnosis not in report.diagnoses]
+    told = {
+        severity: tuple(f"{each.path}: {sentence(each.message)}" for each in own if each.severity == severity)
+        for severity in ("error", "warning")
+    }
+    return EngineVerdict(
+        engine=engine,
+        verdict="takes" if found.ok else "refuses",
+        reasons=told["error"],
+        warnings=told["warning"],
+    )

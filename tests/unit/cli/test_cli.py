@@ -179,6 +179,19 @@ def test_scene_check_tells_what_is_wrong_and_exits_with_1(tmp_path: Path) -> Non
     assert "Did you mean" in unknown.stderr
 
 
+def test_scene_check_ends_its_sentences(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.usda"
+    bad.write_text('#usda 1.0\ndef Xform "World" {\n  float a = 2 }\n')
+    done = hanzo_twin("scene", "check", str(bad))
+    assert "'float a = 2 }' in </World>. Correct the file at that place" in done.stdout
+
+
+def test_what_is_wrong_with_a_scene_is_said_once(tmp_path: Path) -> None:
+    done = hanzo_twin("scene", "diff", str(tmp_path / "missing.usda"), "library:arm")
+    assert done.returncode == 2
+    assert done.stderr.count("There is no file") == 1
+
+
 @pytest.mark.parametrize("text", ["a", "a=", "=1", "a=x", "a=nan", "a=inf", "a=1e999", ""])
 def test_assignments_that_are_none(text: str) -> None:
     with pytest.raises(InvalidInputError, match="does not set an address to a number"):

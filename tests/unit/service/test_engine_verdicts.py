@@ -26,7 +26,19 @@ def test_verdicts_with_reasons(tmp_path: Path) -> None:
     file.write_text(SPHERICAL)
     report = check_scene(file, addresses=True)
     takes, refuses = verdicts(file, report, ("mujoco", "kinematic"))
-    assert takes.to_dict() == {"engine": "mujoco", "verdict": "takes", "reasons": []}
+    assert takes.to_dict() == {"engine": "mujoco", "verdict": "takes", "reasons": [], "warnings": []}
     assert refuses.verdict == "refuses"
     assert "spherical" in refuses.reasons[0]
     assert {"/m/a.mass", "/m/a.xformOp:translate.x"} <= {each.address for each in report.addresses}
+
+
+def test_what_an_engine_warns_of_is_told() -> None:
+    (takes,) = verdicts("library:arm", check_scene("library:arm"), ("mujoco",))
+    assert takes.verdict == "takes"
+    assert any("does not keep joints to their velocity limits" in warning for warning in takes.warnings)
+
+
+def test_no_engine_is_asked_about_a_scene_that_cannot_be_loaded(tmp_path: Path) -> None:
+    report = check_scene(tmp_path / "missing.usda")
+    for verdict in verdicts(tmp_path / "missing.usda", report, ("mujoco", "kinematic")):
+        assert (verdict.verdict, verdict.reasons) == ("refuses", ("The scene has errors of its own.",))
