@@ -13,6 +13,7 @@ from hanzo_twin.comparison.report import Comparison, Divergence, EngineReport, a
 from hanzo_twin.comparison.run import Controller, Progress, Run, run
 from hanzo_twin.engines.port import GROUP, Engine, EngineConfig, load_engine
 from hanzo_twin.errors import HanzoTwinError, InvalidInputError, UnsupportedError
+from hanzo_twin.scene.load import check_loaded
 from hanzo_twin.scene.model import Scene
 
 DEFAULT_STEP_HZ = 500.0
@@ -62,8 +63,10 @@ def compare_engines(
 
     Raises:
         UnsupportedError: no engine of that name is installed, or fewer than two take the scene. NotInstalledError: an
-            extra is missing. InvalidInputError: fewer than two engines, one twice, or a time that is none.
+            extra is missing. InvalidInputError: fewer than two engines, one twice, a time that is none, or
+            no `Scene`.
     """
+    check_loaded(scene)
     loaded = _load(engines)
     config = EngineConfig(step_hz=_step_hz(scene, step_hz))
     task = _Task(
@@ -103,6 +106,8 @@ def compare_engines(
 
 
 def _load(names: Sequence[str]) -> dict[str, Engine]:
+    if isinstance(names, str):
+        raise InvalidInputError(f"'{names}' is no list of engines.", hint=f"Write ['{names}', …].")
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
         raise InvalidInputError(f"The engine '{twice[0]}' is named twice.")

@@ -12,7 +12,7 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Any
 
-from hanzo_twin.errors import SceneError
+from hanzo_twin.errors import InvalidInputError, SceneError
 from hanzo_twin.scene import hold, library
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.findings import Findings, Refusal
@@ -115,6 +115,19 @@ def load_scene(
             diagnoses=diagnoses,
         )
     return scene
+
+
+def check_loaded(scene: object) -> None:
+    """Make sure that ``scene`` is one that was loaded.
+
+    Raises:
+        InvalidInputError: it is something else, such as the name of a file.
+    """
+    if not isinstance(scene, Scene):
+        given = f"'{os.fspath(scene)}'" if isinstance(scene, str | os.PathLike) else "…"
+        raise InvalidInputError(
+            f"A Scene is needed, got a {type(scene).__name__}.", hint=f"Load it first: load_scene({given})."
+        )
 
 
 def inspect_scene(

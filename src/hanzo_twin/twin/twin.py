@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Simulation, load_engine
-from hanzo_twin.errors import AddressError, ParameterError
+from hanzo_twin.errors import AddressError, InvalidInputError, ParameterError
 from hanzo_twin.scene.addresses import Address, describe
+from hanzo_twin.scene.load import check_loaded
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import FloatArray
 from hanzo_twin.twin.inputs import InputSchedule, changes
@@ -65,7 +66,11 @@ class Twin:
 
     @classmethod
     def load(cls, scene: Scene, *, engine: str, config: EngineConfig, epoch: float = 0.0) -> Twin:
-        """A twin of ``scene`` on the engine named ``engine``. Errors as `load_engine` and ``Engine.load_scene``."""
+        """A twin of ``scene`` on the engine named ``engine``.
+
+        Errors as `load_engine` and ``Engine.load_scene``; InvalidInputError if ``scene`` is no `Scene`.
+        """
+        check_loaded(scene)
         return cls(load_engine(engine).load_scene(scene, config), epoch=epoch)
 
     @property
@@ -92,8 +97,14 @@ class Twin:
     def advance_to(self, time: float, *, probe: Probe | None = None) -> Trace:
         """Advance to the last step that does not lie beyond device time ``time``.
 
-        Returns the probed values before the first step and after each one; without a probe, times only.
+        Returns the probed values before the first step and after each one; without a probe, times only. A time that
+        was reached already changes nothing.
+
+        Raises:
+            InvalidInputError: the time is not finite.
         """
+        if not math.isfinite(time):
+            raise InvalidInputError(f"A twin cannot advance to {time} s.", hint=f"It is at {self.time:g} s now.")
         step = self.simulation.config.step_seconds
         count = max(0, math.floor((time - self.time + TIME_RESOLUTION_S) / step))
         times: FloatArray = self.time + step * np.arange(count + 1, dtype=np.float64)
@@ -146,8 +157,10 @@ class Twin:
         """Present values of states and readings [n], in the order given; NaN for a reading never measured.
 
         Raises:
-            AddressError: an address names nothing that can be read.
+            AddressError: an address names nothing that can be read. InvalidInputError: one address, not in a list.
         """
+        if isinstance(addresses, str):
+            raise InvalidInputError(f"'{addresses}' is no list of addresses.", hint=f"Write read(['{addresses}']).")
         values = np.full(len(addresses), np.nan)
         computed: list[int] = []
         for index, address in enumerate(addresses):

@@ -152,3 +152,11 @@ def test_plots_that_cannot_be_written_are_refused_before_anything_runs(tmp_path:
         check_plot(tmp_path / "plot.gif")
     with pytest.raises(OutputError, match="there is no folder"):
         check_plot(tmp_path / "nowhere" / "plot.png")
+
+
+def test_what_is_no_scene_and_no_list() -> None:
+    with pytest.raises(InvalidInputError, match="A Scene is needed, got a PosixPath") as caught:
+        compare_engines(Path("cell.usda"), TWO, seconds=1.0)  # type: ignore[arg-type]
+    assert caught.value.hint == "Load it first: load_scene('cell.usda')."
+    with pytest.raises(InvalidInputError, match="'mujoco' is no list of engines"):
+        compare_engines(scenes.pendulum(), "mujoco", seconds=1.0)

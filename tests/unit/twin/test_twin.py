@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hanzo_twin.engines.port import EngineConfig
-from hanzo_twin.errors import AddressError, ParameterError, StateError
+from hanzo_twin.errors import AddressError, InvalidInputError, ParameterError, StateError
 from hanzo_twin.testing.scenes import arm6_with_boxes, pendulum
 from hanzo_twin.twin.probe import Probe
 from hanzo_twin.twin.state import TwinState
@@ -147,3 +147,23 @@ def test_free_bodies_are_assimilated_and_held_ones_are_not(arm: Twin) -> None:
     arm.assimilate({f"{free}.xformOp:translate.x": 1.25, f"{held}.xformOp:translate.x": 9.0})
     assert arm.read([f"{free}.xformOp:translate.x"]) == pytest.approx([1.25])
     assert arm.read([f"{held}.xformOp:translate.x"]) == before
+
+
+def test_a_file_name_is_no_scene() -> None:
+    with pytest.raises(InvalidInputError, match="A Scene is needed, got a str") as caught:
+        Twin.load("library:arm", engine="mujoco", config=CONFIG)  # type: ignore[arg-type]
+    assert caught.value.hint == "Load it first: load_scene('library:arm')."
+
+
+@pytest.mark.parametrize("time", [float("nan"), float("inf")])
+def test_times_that_are_never_reached(arm: Twin, time: float) -> None:
+    with pytest.raises(InvalidInputError, match=f"A twin cannot advance to {time} s") as caught:
+        arm.advance_to(time)
+    assert caught.value.hint == "It is at 50 s now."
+
+
+def test_one_address_is_no_list(arm: Twin) -> None:
+    address = f"{arm.inputs.joints[0]}.position"
+    with pytest.raises(InvalidInputError, match="is no list of addresses") as caught:
+        arm.read(address)
+    assert caught.value.hint == f"Write read(['{address}'])."
