@@ -41,12 +41,13 @@ def _ignored(scene: Scene, capabilities: EngineCapabilities) -> Iterator[Diagnos
         by_feature.setdefault(requirement.feature, []).append(requirement.path)
     for name, paths in by_feature.items():
         feature = FEATURES[name]
+        listed, more = _listed(paths)
         others = ", ".join(engines_with(name)) or "none"
         yield Diagnosis(
             severity="warning",
             code=f"{name.replace('_', '-')}-ignored",
             path=paths[0],
-            message=f"Engine '{capabilities.name}' {feature.lacks.format(path=_listed(paths))}.",
+            message=f"Engine '{capabilities.name}' {feature.lacks.format(path=listed)}{more}.",
             remedy=f"{feature.remedy} Engines that have it: {others}.",
         )
 
@@ -70,14 +71,16 @@ def _attributes(scene: Scene, engine: str, honoured: Collection[str]) -> Iterato
             path, _, name = address.partition(".")
             by_name.setdefault(name, []).append(path)
     for name, paths in sorted(by_name.items()):
+        listed, more = _listed(paths)
         yield Diagnosis(
             severity="info",
             code="attribute-ignored",
             path=paths[0],
-            message=f"Engine '{engine}' does not use {name} of '{_listed(paths)}'.",
+            message=f"Engine '{engine}' does not use {name} of '{listed}'{more}.",
         )
 
 
-def _listed(paths: Sequence[str]) -> str:
+def _listed(paths: Sequence[str]) -> tuple[str, str]:
+    """The first of them, to stand in quotes, and how many there are besides."""
     more = f" and {len(paths) - _LISTED} more" if len(paths) > _LISTED else ""
-    return "', '".join(paths[:_LISTED]) + more
+    return "', '".join(paths[:_LISTED]), more

@@ -15,7 +15,7 @@ import numpy as np
 
 from hanzo_twin import plugins
 from hanzo_twin.engines.state import SimState
-from hanzo_twin.errors import CommandError
+from hanzo_twin.errors import CommandError, InvalidInputError
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Camera, Scene
 from hanzo_twin.sensors.camera import RenderParams
@@ -88,6 +88,10 @@ class EngineCapabilities:
                 return None
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
     """How to run a scene; the ``engine.config`` of a twin definition.
@@ -98,6 +102,9 @@ class EngineConfig:
         gravity: world frame [3], m/s²; None keeps the scene's.
         solver_iterations: None keeps the engine's default.
         gpu_id: for engines that use one.
+
+    Raises:
+        InvalidInputError: a rate or a count that is not positive, or gravity that is not three numbers.
     """
 
     step_hz: float = 240.0
@@ -105,6 +112,17 @@ class EngineConfig:
     gravity: tuple[float, float, float] | None = None
     solver_iterations: int | None = None
     gpu_id: int | Literal["auto"] = "auto"
+
+    def __post_init__(self) -> None:
+        if not (_is_number(self.step_hz) and 0.0 < self.step_hz < math.inf):
+            raise InvalidInputError(f"EngineConfig.step_hz is {self.step_hz!r}.", hint="Allowed: more than 0 Hz.")
+        for name in ("substeps", "solver_iterations"):
+            count = getattr(self, name)
+            if count is not None and (type(count) is not int or count < 1):
+                raise InvalidInputError(f"EngineConfig.{name} is {count!r}.", hint="Allowed: whole numbers from 1.")
+        gravity = self.gravity
+        if gravity is not None and [math.isfinite(each) for each in gravity] != [True] * 3:
+            raise InvalidInputError(f"EngineConfig.gravity is {gravity!r}.", hint="Give three numbers, m/s².")
 
     @property
     def step_seconds(self) -> float:

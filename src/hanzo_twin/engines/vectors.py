@@ -9,6 +9,21 @@ from hanzo_twin.errors import CommandError
 from hanzo_twin.spatial import FloatArray, IntArray
 
 
+def checked_steps(n: object) -> int:
+    """``n`` as a number of steps.
+
+    Raises:
+        CommandError: not a whole number, or negative.
+    """
+    if type(n) is not int:
+        if not isinstance(n, np.integer):
+            raise CommandError(f"The number of steps must be a whole number, got {n!r}.")
+        n = int(n)
+    if n < 0:
+        raise CommandError(f"The number of steps must not be negative, got {n}.", hint="Restore a state to go back.")
+    return n
+
+
 def checked_array(name: str, values: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
     """``values`` as a float64 array.
 

@@ -24,7 +24,7 @@ from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
 from hanzo_twin.engines.restore import check_parameters
 from hanzo_twin.engines.sensing import joint_reading, make_sensors, observe_sensor, render
 from hanzo_twin.engines.state import SimState
-from hanzo_twin.engines.vectors import checked_array, checked_quaternion
+from hanzo_twin.engines.vectors import checked_array, checked_quaternion, checked_steps
 from hanzo_twin.errors import (
     CommandError,
     NotFoundError,
@@ -121,6 +121,7 @@ class MujocoSimulation:
 
     def step(self, n: int = 1) -> None:
         self._check_open()
+        n = checked_steps(n)
         if self.sensors.idle:
             self._advance(n * self._substeps)
         else:

@@ -29,7 +29,7 @@ from hanzo_twin.engines.readings import JointReadings
 from hanzo_twin.engines.restore import check_neutral, check_parameters
 from hanzo_twin.engines.sensing import joint_reading, make_sensors, observe_sensor, render
 from hanzo_twin.engines.state import SimState
-from hanzo_twin.engines.vectors import checked_array, checked_quaternion
+from hanzo_twin.engines.vectors import checked_array, checked_quaternion, checked_steps
 from hanzo_twin.errors import CommandError, NotFoundError, SimulationError, StateError, nearest
 from hanzo_twin.scene.model import Camera, Scene
 from hanzo_twin.sensors.camera import RenderParams
@@ -185,6 +185,7 @@ class OmniverseSimulation:
 
     def step(self, n: int = 1) -> None:
         self._check_open()
+        n = checked_steps(n)
         if self.sensors.idle:
             self._advance(n * self.config.substeps)
         else:

@@ -1,0 +1,39 @@
+"""Settings and counts that no engine can run are refused before an engine sees them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hanzo_twin.engines.port import EngineConfig
+from hanzo_twin.engines.vectors import checked_steps
+from hanzo_twin.errors import CommandError, InvalidInputError
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"step_hz": 0.0}, "EngineConfig.step_hz is 0.0"),
+        ({"step_hz": float("nan")}, "EngineConfig.step_hz is nan"),
+        ({"step_hz": "fast"}, "EngineConfig.step_hz is 'fast'"),
+        ({"substeps": 0}, "EngineConfig.substeps is 0"),
+        ({"solver_iterations": 1.5}, "EngineConfig.solver_iterations is 1.5"),
+        ({"gravity": (0.0, 0.0)}, r"EngineConfig.gravity is \(0.0, 0.0\)"),
+        ({"gravity": (0.0, 0.0, float("inf"))}, "EngineConfig.gravity"),
+    ],
+)
+def test_settings_that_no_engine_can_run_are_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        EngineConfig(**given)
+
+
+@pytest.mark.parametrize("n", [-1, 2.5, float("nan"), "3", True])
+def test_what_is_no_number_of_steps_is_refused(n: object) -> None:
+    with pytest.raises(CommandError, match="The number of steps must"):
+        checked_steps(n)
+
+
+def test_numpy_counts_steps_too() -> None:
+    assert checked_steps(np.int64(3)) == 3
