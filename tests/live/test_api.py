@@ -353,18 +353,9 @@ def test_bytes_that_are_no_http(url: str) -> None:
 # --- start
 
 
-@pytest.mark.parametrize(
-    ("changes", "text"),
-    [
-        ({"engine": {"type": "omniverse"}}, "omniverse"),
-        ({"engine": {"type": "mojuco"}}, "mojuco"),
-    ],
-)
-def test_an_engine_that_is_not_there_is_refused_at_start_and_not_before(
-    client: Client, changes: dict[str, Any], text: str
-) -> None:
-    twin = client.create_twin(definition(**changes))
-    with pytest.raises(UnsupportedError, match=text) as caught:
+def test_an_engine_that_is_not_there_is_refused_at_start_and_not_before(client: Client) -> None:
+    twin = client.create_twin(definition(engine={"type": "mojuco"}))
+    with pytest.raises(UnsupportedError, match="mojuco") as caught:
         client.start_twin(twin.name)
     assert "mujoco" in caught.value.hint
     assert client.get_twin(twin.name).desired == "stopped"
