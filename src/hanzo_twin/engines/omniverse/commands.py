@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,10 @@ from hanzo_twin.errors import StateError
 from hanzo_twin.spatial import FloatArray, IntArray
 
 _FIELDS = ("targets", "target_velocities", "efforts", "wrenches")
+_LENGTH = struct.Struct("<q")
 _COUNTS = struct.Struct("<5q")
+# Entries that are packed together, once: a state that is taken at every step packs the last few only.
+_BLOCK = 100
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,8 +35,50 @@ class Commands:
 Entry = tuple[int, Commands]
 
 
-def pack_log(entries: Sequence[Entry]) -> bytes:
-    """``entries``: the step since the base from which on a command held, and the command; compressed."""
+class CommandLog:
+    """Entries: the step since the base from which on a command held, and the command."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._packed: list[bytes] = []
+
+    def append(self, step: int, commands: Commands) -> None:
+        self._entries.append((step, commands))
+
+    def pack(self) -> bytes:
+        """Bytes of all entries; the same for equal entries."""
+        whole = len(self._entries) // _BLOCK
+        for number in range(len(self._packed), whole):
+            self._packed.append(_pack(self._entries[number * _BLOCK : (number + 1) * _BLOCK]))
+        rest = self._entries[whole * _BLOCK :]
+        blocks = [*self._packed, _pack(rest)] if rest else self._packed
+        return b"".join(part for block in blocks for part in (_LENGTH.pack(len(block)), block))
+
+
+def unpack_log(data: bytes, joints: int, bodies: int) -> list[Entry]:
+    """Read what `CommandLog.pack` gave, of so many ``joints`` and ``bodies``.
+
+    Raises:
+        StateError: it is damaged, or of another scene.
+    """
+    try:
+        return [entry for block in _blocks(data) for entry in _unpack(zlib.decompress(block), joints, bodies)]
+    except (zlib.error, struct.error, ValueError, IndexError) as error:
+        raise StateError(f"The commands in the native part of the state cannot be read: {error}.") from error
+
+
+def _blocks(data: bytes) -> Iterator[bytes]:
+    offset = 0
+    while offset < len(data):
+        (length,) = _LENGTH.unpack_from(data, offset)
+        offset += _LENGTH.size
+        if not 0 < length <= len(data) - offset:
+            raise ValueError("a block is cut short")
+        yield data[offset : offset + length]
+        offset += length
+
+
+def _pack(entries: Sequence[Entry]) -> bytes:
     columns = []
     for name in _FIELDS:
         unique: dict[int, FloatArray] = {}
@@ -50,18 +95,6 @@ def pack_log(entries: Sequence[Entry]) -> bytes:
         parts.append(np.array(index, dtype=np.int64).tobytes())
         parts += [array.tobytes() for array in arrays]
     return zlib.compress(b"".join(parts), level=1)
-
-
-def unpack_log(data: bytes, joints: int, bodies: int) -> list[Entry]:
-    """Read what `pack_log` wrote, of so many ``joints`` and ``bodies``.
-
-    Raises:
-        StateError: it is damaged, or of another scene.
-    """
-    try:
-        return _unpack(zlib.decompress(data), joints, bodies)
-    except (zlib.error, struct.error, ValueError, IndexError) as error:
-        raise StateError(f"The commands in the native part of the state cannot be read: {error}.") from error
 
 
 def _unpack(raw: bytes, joints: int, bodies: int) -> list[Entry]:

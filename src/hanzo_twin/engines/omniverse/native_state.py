@@ -16,7 +16,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hanzo_twin.engines.omniverse.commands import Entry, pack_log, unpack_log
+from hanzo_twin.engines.omniverse.commands import Entry, unpack_log
 from hanzo_twin.engines.omniverse.physx import VERSION
 from hanzo_twin.engines.omniverse.values import Values
 from hanzo_twin.engines.port import EngineConfig
@@ -37,27 +37,28 @@ class Native:
 
     Args:
         base / now: values at the base and now.
-        log: commands since the base, ``steps`` engine steps ago.
+        log: commands since the base, ``steps`` engine steps ago, as `CommandLog` packs them.
         ticks: steps since ``origin``, which is a time, s.
         parameters: digest of those under which the log ran.
     """
 
     base: Values
     now: Values
-    log: Sequence[Entry]
+    log: bytes
     steps: int
     ticks: int
     origin: float
     parameters: bytes
 
     def pack(self, config: EngineConfig) -> bytes:
-        log = pack_log(self.log)
-        header = _HEADER.pack(self.steps, self.ticks, len(log), self.parameters, self.origin)
-        return b"".join([pack_settings(config), header, self.base.to_bytes(), self.now.to_bytes(), log])
+        header = _HEADER.pack(self.steps, self.ticks, len(self.log), self.parameters, self.origin)
+        return b"".join([pack_settings(config), header, self.base.to_bytes(), self.now.to_bytes(), self.log])
 
 
-def unpack(state: SimState, config: EngineConfig, *, freedoms: int, joints: int, bodies: int) -> Native:
-    """What `Native.pack` gave.
+def unpack(
+    state: SimState, config: EngineConfig, *, freedoms: int, joints: int, bodies: int
+) -> tuple[Native, list[Entry]]:
+    """What `Native.pack` gave, and the entries of its log.
 
     Raises:
         StateError: of another PhysX or another step, cut short, or damaged.
@@ -70,10 +71,12 @@ def unpack(state: SimState, config: EngineConfig, *, freedoms: int, joints: int,
     check_native(state, config, version=VERSION, size=_HEADER.size + 2 * size + length)
     parts = [state.native[start + index * size : start + (index + 1) * size] for index in range(2)]
     base, now = (Values.from_bytes(part, freedoms, bodies) for part in parts)
-    log = unpack_log(state.native[start + 2 * size :], joints, bodies)
-    if not 0 <= steps <= BASE_STEPS or any(not 0 <= step < max(steps, 1) for step, _ in log):
+    log = state.native[start + 2 * size :]
+    entries = unpack_log(log, joints, bodies)
+    if not 0 <= steps <= BASE_STEPS or any(not 0 <= step < max(steps, 1) for step, _ in entries):
         raise StateError(f"The state tells of {steps} steps since its base, and of commands at other ones.")
-    return Native(base=base, now=now, log=log, steps=steps, ticks=ticks, origin=origin, parameters=parameters)
+    native = Native(base=base, now=now, log=log, steps=steps, ticks=ticks, origin=origin, parameters=parameters)
+    return native, entries
 
 
 def digest(parameters: Sequence[tuple[str, float]]) -> bytes:

@@ -30,6 +30,7 @@ from ovphysx.types import ConfigKey, GlobalConfigKey, LogLevel, SimObjectType, T
 from hanzo_twin.errors import UnsupportedError
 
 VERSION = version("ovphysx")
+_SCHEMA_PACKAGE = distribution("physx-usd-schemas")
 Array = NDArray[np.float32]
 _IDLE_INSTANCES = 4
 _SCHEMAS = ("PhysxSchema", "OmniUsdPhysicsDeformableSchema")
@@ -75,8 +76,7 @@ def prepare(*, gpu: bool) -> None:
         ovphysx.set_global_config(GlobalConfigKey.CPU_ONLY, True)
     ovphysx.set_global_config(GlobalConfigKey.NUM_THREADS, 0)
     ovphysx.set_global_config(GlobalConfigKey.LOG_LEVEL, LogLevel.NONE)
-    package = distribution("physx-usd-schemas")
-    paths = [str(package.locate_file(f"physx_usd_schemas/{name}/resources")) for name in _SCHEMAS]
+    paths = [str(_SCHEMA_PACKAGE.locate_file(f"physx_usd_schemas/{name}/resources")) for name in _SCHEMAS]
     ovstage.population.register_usd_schemas([*paths, str(ovphysx.newton_schema_root())])
 
 

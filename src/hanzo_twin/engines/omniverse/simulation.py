@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
+from weakref import proxy
 
 import numpy as np
 
 from hanzo_twin.engines.effective import effective_scene
-from hanzo_twin.engines.omniverse.commands import Commands, Entry
+from hanzo_twin.engines.omniverse.commands import CommandLog, Commands, Entry
 from hanzo_twin.engines.omniverse.contacts import contacts_of
 from hanzo_twin.engines.omniverse.layer import Layers
 from hanzo_twin.engines.omniverse.native_state import BASE_STEPS, ENGINE, Native, digest, unpack
@@ -86,7 +87,7 @@ class OmniverseSimulation:
         for articulation in scene.articulations.values():
             first = articulated.index(articulation.joints[0]) if articulation.joints else 0
             self._columns[articulation.path] = slice(first, first + len(articulation.joints))
-        self._freedoms = {path: self._world.freedom_of[columns] for path, columns in self._columns.items()}
+        self._freedoms = {path: _run(self._world.freedom_of[columns]) for path, columns in self._columns.items()}
         self._rows = {path: row for row, path in enumerate(scene.bodies)}
         joints = [self._plain.joints[path] for path in self._world.joints]
         self._commands = Commands(
@@ -97,7 +98,8 @@ class OmniverseSimulation:
         )
         self._origin, self._ticks = 0.0, 0
         self._begin(self._starting_values())
-        self.sensors = make_sensors(scene, self, config, ENGINE, plan)
+        # By a proxy: a world that nobody holds any more is then freed at once, not when cycles are looked for.
+        self.sensors = make_sensors(scene, proxy(self), config, ENGINE, plan)
         if config.gravity is not None:
             for address, value in zip(gravity_addresses(scene), config.gravity, strict=True):
                 self.set_parameter(str(address), value)
@@ -128,7 +130,7 @@ class OmniverseSimulation:
     def _begin(self, values: Values) -> None:
         """Make ``values`` the base; all objects are built anew when they are needed."""
         self._base = self._given = values
-        self._log: list[Entry] = []
+        self._log = CommandLog()
         self._since_base = 0
         self._built = False
         self._held: Commands | None = None
@@ -226,7 +228,7 @@ class OmniverseSimulation:
                 world.write_efforts(commands.efforts)
         self._pushing = world.needs_push(commands)
         self._held = commands
-        self._log.append((self._since_base, commands))
+        self._log.append(self._since_base, commands)
 
     def _check_joints(self) -> None:
         velocities = self._read_freedoms()[1]
@@ -257,14 +259,12 @@ class OmniverseSimulation:
             if values is not None and len(values) != columns.stop - columns.start:
                 raise self._wrong_length(articulation, command)
         now = self._commands
-        self._commands = Commands(
-            targets=now.targets if positions is None else _replaced(now.targets, columns, positions),
-            target_velocities=(
-                now.target_velocities if velocities is None else _replaced(now.target_velocities, columns, velocities)
-            ),
-            efforts=now.efforts if efforts is None else _replaced(now.efforts, columns, efforts),
-            wrenches=now.wrenches,
-        )
+        targets = now.targets if positions is None else _taken(now.targets, columns, positions)
+        speeds = now.target_velocities if velocities is None else _taken(now.target_velocities, columns, velocities)
+        pushes = now.efforts if efforts is None else _taken(now.efforts, columns, efforts)
+        if targets is now.targets and speeds is now.target_velocities and pushes is now.efforts:
+            return
+        self._commands = Commands(targets=targets, target_velocities=speeds, efforts=pushes, wrenches=now.wrenches)
 
     def _wrong_length(self, articulation: str, command: JointCommand) -> CommandError:
         joints = self.scene.articulation(articulation).joints
@@ -315,17 +315,18 @@ class OmniverseSimulation:
             return Observation(path=path, time=self.time, data=MappingProxyType(data))
         return observe_sensor(self.sensors, path, {**self._columns, **self._rows})
 
-    def _read_joints(self, path: str, freedoms: IntArray) -> JointReadings:
-        positions, velocities = self._read_freedoms()
+    def _read_joints(self, path: str, freedoms: IntArray | slice) -> JointReadings:
         world, commands, columns = self._world, self._commands, self._columns[path]
+        if world.scene is not self._plain or (world.accelerates and not self._built):
+            self._build()
+        positions, velocities = self._read_freedoms()
         if world.accelerates:
-            if not self._built:
-                self._build()
-            efforts = world.present_efforts(positions, velocities, commands)
+            efforts = world.present_efforts(world.laws, positions, velocities, commands)
             return JointReadings(positions[freedoms], velocities[freedoms], lambda: efforts[columns])
+        laws = world.laws
 
         def present() -> FloatArray:
-            return world.present_efforts(positions, velocities, commands)[columns]
+            return world.present_efforts(laws, positions, velocities, commands)[columns]
 
         return JointReadings(positions[freedoms], velocities[freedoms], present)
 
@@ -380,7 +381,7 @@ class OmniverseSimulation:
         native = Native(
             base=self._base,
             now=now,
-            log=self._log,
+            log=self._log.pack(),
             steps=self._since_base,
             ticks=self._ticks,
             origin=self._origin,
@@ -406,11 +407,12 @@ class OmniverseSimulation:
 
     def set_state(self, state: SimState) -> None:
         self._check_open()
-        native, values, held = self._check_state(state)
+        found, values, held = self._check_state(state)
         self._take_parameters(values)
-        if native is not None:
+        if found is not None:
+            native, entries = found
             self._origin, self._ticks = native.origin, native.ticks
-            self._replay(native, same=native.parameters == digest(values.changed()))
+            self._replay(native, entries, same=native.parameters == digest(values.changed()))
         else:
             self._origin, self._ticks = state.time, 0
             self._begin(self._neutral_values(state))
@@ -423,14 +425,14 @@ class OmniverseSimulation:
         )
         self.sensors.restore(held)
 
-    def _replay(self, native: Native, *, same: bool) -> None:
+    def _replay(self, native: Native, entries: list[Entry], *, same: bool) -> None:
         """Make what led from the base to the state happen once more; under other parameters, start from its values."""
         if not same:
             self._begin(native.now)
             return
         self._begin(native.base)
-        ticks, ends = self._ticks, [*(step for step, _ in native.log[1:]), native.steps]
-        for (start, commands), end in zip(native.log, ends, strict=False):
+        ticks, ends = self._ticks, [*(step for step, _ in entries[1:]), native.steps]
+        for (start, commands), end in zip(entries, ends, strict=False):
             self._commands = commands
             self._advance(end - start)
         self._ticks = ticks
@@ -443,17 +445,15 @@ class OmniverseSimulation:
         positions[own], velocities[own] = state.joint_positions, state.joint_velocities
         return Values(positions=positions, velocities=velocities, poses=state.body_poses, twists=state.body_velocities)
 
-    def _check_state(self, state: SimState) -> tuple[Native | None, ParameterValues, Held]:
+    def _check_state(self, state: SimState) -> tuple[tuple[Native, list[Entry]] | None, ParameterValues, Held]:
         """What is in the state: the native part (None where another engine made it), parameters, sensors."""
         check_neutral(state, self.scene, self._joint_count)
         values, held = check_parameters(state, self.parameters), self.sensors.unpack(state.sensors)
         check_springs(effective_scene(self.scene, values))
         world = self._world
         if state.engine == ENGINE:
-            native = unpack(
-                state, self.config, freedoms=world.freedoms, joints=len(world.joints), bodies=len(self._rows)
-            )
-            return native, values, held
+            counts = {"freedoms": world.freedoms, "joints": len(world.joints), "bodies": len(self._rows)}
+            return unpack(state, self.config, **counts), values, held
         balls = (joint.path for joint in self.scene.child_joint.values() if joint.kind in ("spherical", "d6"))
         loose = next(iter([*world.joints[self._joint_count :], *balls]), None)
         if loose is not None:
@@ -496,7 +496,7 @@ class OmniverseSimulation:
             self._plain = simplified(self._effective)
             self._built = False
             self._held = None
-            self._log = []
+            self._log = CommandLog()
 
     def set_joint_state(self, articulation: str, positions: FloatArray, velocities: FloatArray) -> None:
         self._check_open()
@@ -552,6 +552,13 @@ class OmniverseSimulation:
             self._world.close()
 
 
+def _run(freedoms: IntArray) -> IntArray | slice:
+    """``freedoms`` as a slice where they follow one another, which is faster to take."""
+    first = int(freedoms[0]) if len(freedoms) else 0
+    whole = slice(first, first + len(freedoms))
+    return whole if freedoms.tolist() == list(range(whole.start, whole.stop)) else freedoms
+
+
 def _replaced(array: FloatArray, part: slice, values: FloatArray) -> FloatArray:
     copy = array.copy()
     copy[part] = values
@@ -569,10 +576,11 @@ def _joined(new: Commands, held: Commands) -> Commands:
 
 
 def _known(new: FloatArray, held: FloatArray) -> FloatArray:
-    """``held`` where ``new`` says the same; of the few numbers of joints, Python's comparison is the faster."""
+    """``held`` where ``new`` says the same."""
     return held if new is held or new.tolist() == held.tolist() else new
 
 
 def _taken(array: FloatArray, part: slice, values: FloatArray) -> FloatArray:
     """``array`` with ``values`` in ``part``; itself where nothing changes."""
-    return array if np.array_equal(array[part], values) else _replaced(array, part, values)
+    # Of the few numbers of joints, Python's comparison is faster than numpy's.
+    return array if array[part].tolist() == values.tolist() else _replaced(array, part, values)

@@ -7,7 +7,7 @@ turns since, so that the angle of a wheel does not lose its digits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -148,18 +148,19 @@ class World:
 
     def _apply_scene(self, scene: Scene) -> None:
         """Take masses and joints as ``scene`` has them."""
-        self._scene = scene
+        #: What the objects are built from.
+        self.scene = scene
         bodies = list(scene.bodies.values())
         for group in self._groups:
             group.centers[:] = [bodies[row].center_of_mass for row in group.rows]
         self._properties = JointProperties.of([scene.joints[path] for path in self.joints])
-        self._laws = {limb.prim: self._law(limb) for limb in self._limbs}
+        self.laws = {limb.prim: self._law(limb) for limb in self._limbs}
         #: Whether `present_efforts` reads masses of the present.
-        self.accelerates = any(law.needs_mass_matrix for law in self._laws.values())
+        self.accelerates = any(law.needs_mass_matrix for law in self.laws.values())
         self._buffers = {limb.prim: np.zeros((1, limb.freedoms), dtype=np.float32) for limb in self._limbs}
 
     def _law(self, limb: _Limb) -> DriveLaw:
-        joints = [self._scene.joints[self.joints[column]] for column in limb.columns.tolist()]
+        joints = [self.scene.joints[self.joints[column]] for column in limb.columns.tolist()]
         return DriveLaw(JointDynamics.of(joints), self._config.step_seconds / self._config.substeps)
 
     def _tensor(self, name: str, prim: str) -> Tensor:
@@ -172,7 +173,7 @@ class World:
 
         PhysX then knows nothing of contacts before: what follows depends on the arguments alone.
         """
-        if scene is not self._scene:
+        if scene is not self.scene:
             layer = self.layers.of(scene)
             if layer is not self.layer:
                 self.layer = layer
@@ -239,7 +240,7 @@ class World:
             if limb.tree.anchor is None:
                 self._write(self.physx.tensor("ARTICULATION_ROOT_POSE", limb.prim), values.poses[row][:, _XYZW])
             if limb.tree.floats:
-                center = np.array([self._scene.bodies[limb.tree.root].center_of_mass])
+                center = np.array([self.scene.bodies[limb.tree.root].center_of_mass])
                 twists = _at_centers(values.poses[row], values.twists[row], center)
                 self._write(self.physx.tensor("ARTICULATION_ROOT_VELOCITY", limb.prim), twists)
             if limb.freedoms:
@@ -284,7 +285,7 @@ class World:
     def push(self, commands: Commands) -> None:
         """Apply wrenches, and efforts that drives would limit, for the next engine step."""
         efforts = [
-            (self._scene.joints[path], float(effort))
+            (self.scene.joints[path], float(effort))
             for path, effort, limited in zip(self.joints, commands.efforts, self._properties.limited, strict=True)
             if limited and effort
         ]
@@ -295,7 +296,7 @@ class World:
             poses = self.physx.tensor("RIGID_BODY_POSE", group.pattern).read().astype(np.float64)[:, _WXYZ]
             rows = {bodies[row]: index for index, row in enumerate(group.rows.tolist())}
             own = efforts if group.pattern == _LINK else []
-            wrenches = wrench_rows(self._scene, rows, poses, commands.wrenches, own)
+            wrenches = wrench_rows(self.scene, rows, poses, commands.wrenches, own)
             self._write(self.physx.tensor("RIGID_BODY_WRENCH", group.pattern), wrenches)
 
     # --- reading
@@ -340,15 +341,22 @@ class World:
                 twists[limb.rows] = limb.motion.twists(poses[limb.rows], speeds, twists[limb.rows[0]])
         return poses, twists
 
-    def present_efforts(self, positions: FloatArray, velocities: FloatArray, commands: Commands) -> FloatArray:
-        """What drives and commanded efforts [n_joints] give; positions and velocities are those of the joints."""
+    def present_efforts(
+        self, laws: Mapping[str, DriveLaw], positions: FloatArray, velocities: FloatArray, commands: Commands
+    ) -> FloatArray:
+        """What drives and commanded efforts [n_joints] give, by these ``laws``; with masses of the present.
+
+        Args:
+            positions / velocities: of all degrees of freedom.
+        """
+        positions, velocities = positions[self.freedom_of], velocities[self.freedom_of]
         efforts = np.zeros(len(self.joints))
         for limb in self._limbs:
             columns = limb.columns
             if not len(columns):
                 continue
             base = 6 if limb.tree.floats else 0
-            law = self._laws[limb.prim]
+            law = laws[limb.prim]
             matrix = None
             if law.needs_mass_matrix:
                 # Joints of several freedoms stay locked in this: the others' effective inertia is taken without them.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -171,6 +171,59 @@ def test_a_joint_outside_articulations_moves_and_is_not_commanded(load: Load) ->
         alone.set_state(replace(alone.get_state(), engine="another"))
 
 
+def two_arms() -> Scene:
+    """Two chains of two hinges on one free body, each joint after its parent: PhysX numbers them level by level."""
+    scene = scenes.floating_chain(links=3)
+    root, upper, lower = scene.bodies.values()
+    first, second = scene.joints.values()
+    (whole,) = scene.articulations.values()
+    drive = Drive(stiffness=50.0, damping=10.0)
+    bodies, joints = {root.path: root}, {}
+    for side in ("left", "right"):
+        links = [replace(body, path=f"/World/chain/{side}_{index}") for index, body in enumerate((upper, lower))]
+        bodies.update({link.path: link for link in links})
+        hinges = [
+            replace(first, path=f"/World/chain/{side}_a", child=links[0].path, drive=drive, initial_velocity=0.0),
+            replace(
+                second,
+                path=f"/World/chain/{side}_b",
+                parent=links[0].path,
+                child=links[1].path,
+                drive=drive,
+                initial_velocity=0.0,
+            ),
+        ]
+        joints.update({joint.path: joint for joint in hinges})
+    articulation = replace(whole, joints=tuple(joints), bodies=tuple(bodies))
+    pairs = tuple(combinations(sorted(bodies), 2))
+    return replace(scene, bodies=bodies, joints=joints, articulations={whole.path: articulation}, filtered_pairs=pairs)
+
+
+def test_joints_keep_their_order_where_physx_has_another(load: Load) -> None:
+    simulation = load(two_arms())
+    assert simulation._world.freedom_of.tolist() == [0, 2, 1, 3]
+    targets = np.array([0.1, 0.2, 0.3, 0.4])
+    efforts = np.array([1.0, 2.0, 3.0, 4.0])
+    simulation.set_joint_state("/World/chain", targets / 2, np.zeros(4))
+    simulation.set_joint_command("/World/chain", JointCommand(positions=targets, efforts=efforts))
+    assert simulation.get_observation("/World/chain")["efforts"] == pytest.approx(50.0 * targets / 2 + efforts)
+    simulation.set_joint_command("/World/chain", JointCommand(efforts=np.zeros(4)))
+    simulation.step(2000)
+    assert simulation.get_observation("/World/chain")["positions"] == pytest.approx(targets, abs=1e-3)
+    assert simulation.get_state().joint_positions == pytest.approx(targets, abs=1e-3)
+
+
+def test_efforts_that_are_observed_follow_parameters_at_once(load: Load) -> None:
+    simulation = load(scenes.cart(stiffness=10.0))
+    simulation.set_joint_command(CART, JointCommand(positions=np.array([1.0])))
+    simulation.step(1)
+    simulation.set_joint_state(CART, np.zeros(1), np.zeros(1))
+    before = simulation.get_observation(CART)
+    simulation.set_parameter(f"{CART}/slide.driveStiffness", 20.0)
+    assert simulation.get_observation(CART)["efforts"].tolist() == [20.0]
+    assert before["efforts"].tolist() == [10.0]
+
+
 def test_a_fixed_base_stands(load: Load) -> None:
     simulation = load(scenes.arm6())
     simulation.set_joint_command(scenes.ARM, JointCommand(efforts=np.full(6, 50.0)))
@@ -320,7 +373,6 @@ def test_a_world_that_nobody_closed_is_freed_by_the_next(load: Load) -> None:
     forgotten.step(2)
     handles = forgotten._world.physx._handles
     del forgotten
-    gc.collect()
     assert handles in physx._forgotten
     load(scenes.cart()).step()
     assert handles not in physx._forgotten
