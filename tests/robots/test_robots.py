@@ -15,6 +15,7 @@ from hanzo_twin.errors import NotInstalledError, SceneError
 from hanzo_twin.scene.load import inspect_scene
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.testing.robots import ROBOTS, RobotFile, load_robot, try_robot
+from hanzo_twin.testing.stillness import stillness
 
 BROKEN = {
     "TIAGo": "bad-inertia",
@@ -26,6 +27,9 @@ BROKEN = {
 
 TOO_WEAK = frozenset({"Baxter", "PR2"})
 """Their arms are balanced by springs that a URDF cannot say; the effort limits of their joints do not hold them."""
+
+LATE = frozenset({("Humanoid", "omniverse")})
+"""It lands on an arm, whose drive is at its limit and lets it down slowly: it lies still after four seconds."""
 
 
 def named(robot: RobotFile) -> str:
@@ -59,6 +63,9 @@ def test_robot_of_others_runs(engine: Engine, robot: RobotFile) -> None:
         assert any(path in verdict.detail for path in scene_of(robot).prim_paths if path != "/"), verdict.detail
     elif robot.name in TOO_WEAK:
         assert verdict.word == "moves"
+    elif (robot.name, engine.capabilities().name) in LATE:
+        assert verdict.word == "moves"
+        assert stillness(scene_of(robot), engine, settling=4.0).moved < 1e-3
     else:
         assert verdict.word == ("runs" if robot.posture == "runs" else "still"), verdict.detail
 

@@ -360,6 +360,8 @@ class _Writer:
         prim.AddAppliedSchema(f"PhysxJointAxisAPI:{motion}")
         if joint.mimic is not None:
             self._mimic(prim, joint.mimic, scale)
+        if joint.stiffness > 0.0:
+            _spring(prim, joint, scale)
 
     def _mimic(self, prim: Any, mimic: Mimic, scale: float) -> None:
         prim.AddAppliedSchema("NewtonMimicAPI")
@@ -391,6 +393,20 @@ def _colliders(shapes: Iterable[Shape], *, triangles: bool) -> list[Shape]:
         else:
             found += colliders([shape], triangles=triangles)
     return found
+
+
+def _spring(prim: Any, joint: Joint, scale: float) -> None:
+    """A tendon over this joint alone, whose length is the joint's position: PhysX has no other passive spring."""
+    # Joints with equal names of tendons would share one.
+    tendon = f"spring_{prim.GetName()}"
+    prim.AddAppliedSchema(f"PhysxTendonAxisRootAPI:{tendon}")
+    axis = "rotX" if joint.kind == "revolute" else "transX"
+    for name, value in (("stiffness", joint.stiffness), ("restLength", joint.rest_position)):
+        _set(prim, f"physxTendon:{tendon}:{name}", Sdf.ValueTypeNames.Float, value)
+    # Lengths per degree, as angles are; efforts per length.
+    for name, value in (("gearing", 1.0 / scale), ("forceCoefficient", 1.0)):
+        _set(prim, f"physxTendon:{tendon}:{name}", Sdf.ValueTypeNames.FloatArray, [value])
+    _set(prim, f"physxTendon:{tendon}:jointAxis", Sdf.ValueTypeNames.TokenArray, [axis])
 
 
 def _drive_axis(prim: Any, axis: Axis) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from hanzo_twin.engines.omniverse.trees import trees_of
-from hanzo_twin.engines.parameters import drive_limit
 from hanzo_twin.errors import UnsupportedError
-from hanzo_twin.scene.model import Joint, Scene
+from hanzo_twin.scene.model import Scene
 
 
 def check_mimics(scene: Scene) -> None:
@@ -27,18 +24,11 @@ def check_mimics(scene: Scene) -> None:
 
 
 def check_springs(scene: Scene) -> None:
-    """Raise UnsupportedError, which names the prim, for a passive spring that cannot be added to its joint's drive."""
+    """Raise UnsupportedError, which names the prim, for a spring beside an acceleration drive: PhysX mixes them."""
     for joint in scene.joints.values():
-        if joint.stiffness > 0.0 and joint.kind in ("revolute", "prismatic") and _drive_differs(joint):
+        drive = joint.drive
+        if joint.stiffness > 0.0 and drive is not None and drive.mode == "acceleration" and not joint.closes_loop:
             raise UnsupportedError(
-                f"Engine 'omniverse' cannot add the spring of '{joint.path}' to its drive, which is limited in effort "
-                "or of mode acceleration.",
-                hint="Remove the limit (drive:maxForce and the actuator's), or the spring.",
+                f"Engine 'omniverse' cannot have a spring beside the acceleration drive of '{joint.path}'.",
+                hint="Author drive:type = 'force', or remove the spring.",
             )
-
-
-def _drive_differs(joint: Joint) -> bool:
-    drive = joint.drive
-    if drive is None or not (drive.stiffness > 0.0 or drive.damping > 0.0):
-        return False
-    return drive.mode == "acceleration" or math.isfinite(drive_limit(joint))

@@ -449,7 +449,6 @@ class OmniverseSimulation:
         """What is in the state: the native part (None where another engine made it), parameters, sensors."""
         check_neutral(state, self.scene, self._joint_count)
         values, held = check_parameters(state, self.parameters), self.sensors.unpack(state.sensors)
-        check_springs(effective_scene(self.scene, values))
         world = self._world
         if state.engine == ENGINE:
             counts = {"freedoms": world.freedoms, "joints": len(world.joints), "bodies": len(self._rows)}
@@ -483,7 +482,6 @@ class OmniverseSimulation:
         values.set(resolved, value)
         if values.changed() == self.parameters.changed():
             return
-        check_springs(effective_scene(self.scene, values))
         self.sensors.settle()
         self._begin(self._values() if self._since_base else self._given)
         self._take_parameters(values)

@@ -127,12 +127,12 @@ class World:
         return limbs
 
     def _turning(self, scene: Scene) -> list[int]:
-        """Columns of the hinges without limits, but for those that mimic or are mimicked: there whole turns matter."""
+        """Columns of the hinges without limits, but for those with mimics or springs: there whole turns matter."""
         mimicked = {joint.mimic.joint for joint in scene.joints.values() if joint.mimic is not None}
         found = []
         for column, path in enumerate(self.joints):
             joint = scene.joints[path]
-            tied = joint.mimic is not None or path in mimicked
+            tied = joint.mimic is not None or path in mimicked or joint.stiffness > 0.0
             if joint.kind == "revolute" and not tied and not np.isfinite([joint.lower, joint.upper]).any():
                 found.append(column)
         return found
@@ -257,10 +257,7 @@ class World:
 
     def write_targets(self, values: FloatArray, *, velocities: bool = False) -> None:
         """Set the targets [n_joints] of the drives."""
-        properties = self._properties
-        wanted = values
-        if not velocities:
-            wanted = properties.pull * values + properties.shift - self._turns[self.freedom_of]
+        wanted = values if velocities else values - self._turns[self.freedom_of]
         self._write_joints("VELOCITY_TARGET" if velocities else "POSITION_TARGET", wanted)
 
     def write_efforts(self, values: FloatArray) -> None:

@@ -304,23 +304,53 @@ def test_efforts_beyond_a_limit_push_back_on_the_parent(load: Load) -> None:
     assert sum(moments) + sum(orbital) == pytest.approx(np.zeros(3), abs=1e-4)
 
 
-def test_a_spring_pulls_beside_a_drive(load: Load) -> None:
-    scene = slide(scenes.cart(stiffness=30.0, damping=40.0), stiffness=10.0, rest_position=-1.0)
-    simulation = load(scene)
+@pytest.mark.parametrize("limit", [float("inf"), 100.0])
+def test_a_spring_pulls_beside_a_drive(load: Load, limit: float) -> None:
+    scene = scenes.cart(stiffness=30.0, damping=40.0, max_effort=limit)
+    simulation = load(slide(scene, stiffness=10.0, rest_position=-1.0))
     simulation.set_joint_command(CART, JointCommand(positions=np.array([1.0])))
     simulation.step(5000)
     # 30 (1 − q) + 10 (−1 − q) = 0
     assert simulation.get_observation(CART)["positions"][0] == pytest.approx(0.5, abs=1e-4)
 
 
-def test_a_spring_beside_a_limited_drive_is_refused_at_load_and_as_a_parameter(load: Load) -> None:
-    springy = slide(scenes.cart(stiffness=30.0), stiffness=10.0)
-    with pytest.raises(UnsupportedError, match=r"cannot add the spring of '/World/cart/slide'(.|\n)*Remove the limit"):
-        load(slide(scenes.cart(stiffness=30.0, max_effort=5.0), stiffness=10.0))
-    simulation = load(springy)
-    with pytest.raises(UnsupportedError, match="cannot add the spring"):
-        simulation.set_parameter(f"{CART}/slide.maxEffort", 5.0)
-    assert simulation.get_parameter(f"{CART}/slide.maxEffort") == float("inf")
+def test_a_spring_does_not_count_as_drive_in_its_limit(load: Load) -> None:
+    drive = Drive(stiffness=1e3, max_effort=2.0)
+    simulation = load(slide(scenes.cart(mass=2.0), drive=drive, stiffness=10.0, rest_position=1.0))
+    simulation.set_joint_command(CART, JointCommand(positions=np.array([100.0])))
+    simulation.step(1)
+    # 2 N of the drive and 10 N of the spring, on 2 kg.
+    assert simulation.get_observation(CART)["velocities"][0] == pytest.approx(6.0 * 0.002, rel=1e-3)
+
+
+def test_a_hinge_swings_on_its_spring(load: Load) -> None:
+    scene = slide(replace(scenes.pendulum(), gravity=(0.0, 0.0, 0.0)), stiffness=40.0, rest_position=0.3)
+    simulation = load(scene, EngineConfig(step_hz=2000.0))
+    omega = np.sqrt(40.0)
+    for _ in range(10):
+        simulation.step(100)
+        exact = 0.3 * (1 - np.cos(omega * simulation.time))
+        # A step late at the greatest speed, and damped by an implicit step.
+        seen = simulation.get_observation("/World/pendulum")["positions"][0]
+        assert seen == pytest.approx(exact, abs=2 * 0.3 * omega / 2000.0)
+
+
+def test_a_spring_beside_an_acceleration_drive_is_refused(load: Load) -> None:
+    drive = Drive(stiffness=30.0, mode="acceleration")
+    with pytest.raises(UnsupportedError, match=r"beside the acceleration drive of '/World/cart/slide'(.|\n)*'force'"):
+        load(slide(scenes.cart(), drive=drive, stiffness=10.0))
+
+
+def test_springs_of_a_chain_are_each_their_own(load: Load) -> None:
+    scene = scenes.floating_chain()
+    rests = (0.1, 0.2, -0.3)
+    joints = {
+        joint.path: replace(joint, stiffness=20.0, rest_position=rest, damping=5.0, initial_velocity=0.0)
+        for joint, rest in zip(scene.joints.values(), rests, strict=True)
+    }
+    simulation = load(replace(scene, joints=joints))
+    simulation.step(2000)
+    assert simulation.get_observation("/World/chain")["positions"] == pytest.approx(rests, abs=1e-3)
 
 
 def test_a_wrench_acts_at_the_centre_of_mass(load: Load) -> None:
