@@ -3,8 +3,9 @@
     python benchmarks/engine_omniverse.py [--json] [--repeats 15]
 
 The bare loop writes targets, steps and reads positions and velocities by the bindings of ovphysx, on an instance that
-was built from the same layer. ``steps_per_s`` are those of the contract. ``replay_ms`` is what a state or a fork takes
-when its base is as far away as it can be. Scene and method are those of ``engine.py``.
+was built from the same layer, with the numpy arrays of ovphysx's own examples. ``steps_per_s`` are those of the
+contract. ``replay_ms`` is what a state or a fork takes when its base is as far away as it can be. Scene and method are
+those of ``engine.py``.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ Quaternions are (x, y, z, w) here, numbers 32-bit floats, velocities those of ce
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import tempfile
 import warnings
@@ -25,6 +26,7 @@ import numpy as np
 import ovphysx
 import ovstage
 from numpy.typing import NDArray
+from ovphysx.dlpack import DLDataType, DLDataTypeCode, DLDevice, DLDeviceType, DLTensor
 from ovphysx.types import ConfigKey, GlobalConfigKey, LogLevel, SimObjectType, TensorType
 
 from hanzo_twin.errors import UnsupportedError
@@ -138,10 +140,8 @@ class Tensor:
     def __init__(self, binding: Any) -> None:
         self._binding = binding
         self._buffer: Array = np.zeros(binding.shape, dtype=np.float32)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self._buffer.shape
+        # ovphysx takes arrays too, but looks at each of them for longer than it then reads.
+        self._descriptor = _describe(self._buffer)
 
     @property
     def paths(self) -> Sequence[str]:
@@ -154,16 +154,31 @@ class Tensor:
         return [str(name) for name in self._binding.dof_names]
 
     def read(self) -> Array:
-        """The present values; overwritten by the next `read`."""
-        self._binding.read(self._buffer)
+        """The present values; overwritten by the next `read` or `write`."""
+        self._binding.read(self._descriptor)
         return self._buffer
 
-    def write(self, values: Array) -> None:
-        """Set all values; ``values`` is contiguous, writable and of this shape."""
-        self._binding.write(values)
+    def write(self, values: NDArray[Any]) -> None:
+        """Set all values, rounded to 32 bits."""
+        self._buffer[...] = values
+        self._binding.write(self._descriptor)
 
     def destroy(self) -> None:
         self._binding.destroy()
+
+
+def _describe(array: Array) -> DLTensor:
+    """``array``, which must outlive it, in DLPack's form."""
+    shape = (ctypes.c_int64 * array.ndim)(*array.shape)
+    return DLTensor(
+        data=array.ctypes.data,
+        device=DLDevice(DLDeviceType.kDLCPU, 0),
+        ndim=array.ndim,
+        dtype=DLDataType(DLDataTypeCode.kDLFloat, 32, 1),
+        shape=shape,
+        strides=None,
+        byte_offset=0,
+    )
 
 
 @dataclass(eq=False)

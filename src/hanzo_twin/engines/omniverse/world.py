@@ -16,7 +16,7 @@ from hanzo_twin.engines.drive import DriveLaw, JointDynamics
 from hanzo_twin.engines.omniverse.commands import Commands
 from hanzo_twin.engines.omniverse.layer import Layers
 from hanzo_twin.engines.omniverse.link_motion import LinkMotion, rotated
-from hanzo_twin.engines.omniverse.physx import Array, Physx, Tensor
+from hanzo_twin.engines.omniverse.physx import Physx, Tensor
 from hanzo_twin.engines.omniverse.properties import LARGEST, JointProperties
 from hanzo_twin.engines.omniverse.pushes import wrench_rows
 from hanzo_twin.engines.omniverse.trees import Tree
@@ -38,7 +38,8 @@ class _Limb:
     Args:
         prim: its root, which names it in PhysX.
         freedoms: how many it has; ``first`` is where they begin among those of all articulations.
-        columns: of its joints of one freedom, in joint arrays; ``places`` of these among its freedoms.
+        columns: of its joints of one freedom, in joint arrays; ``places`` of these among its freedoms, ``in_order`` the
+            columns in the order of the places.
         balls: place of each freedom that belongs to a joint of several.
         rows: of its links among the bodies of the scene.
         motion: None where joints have several freedoms.
@@ -50,6 +51,7 @@ class _Limb:
     freedoms: int
     columns: IntArray
     places: IntArray
+    in_order: IntArray
     balls: tuple[tuple[int, Joint], ...]
     rows: list[int]
     motion: LinkMotion | None
@@ -118,6 +120,7 @@ class World:
                 freedoms=len(paths),
                 columns=np.array([one for one, _ in single], dtype=np.int64),
                 places=np.array([place for _, place in single], dtype=np.int64),
+                in_order=np.array([one for one, _ in sorted(single, key=lambda pair: pair[1])], dtype=np.int64),
                 balls=several,
                 rows=[self._order[path] for path in tree.bodies],
                 motion=None if several else LinkMotion(scene, tree, single_places),
@@ -157,7 +160,6 @@ class World:
         self.laws = {limb.prim: self._law(limb) for limb in self._limbs}
         #: Whether `present_efforts` reads masses of the present.
         self.accelerates = any(law.needs_mass_matrix for law in self.laws.values())
-        self._buffers = {limb.prim: np.zeros((1, limb.freedoms), dtype=np.float32) for limb in self._limbs}
 
     def _law(self, limb: _Limb) -> DriveLaw:
         joints = [self.scene.joints[self.joints[column]] for column in limb.columns.tolist()]
@@ -231,27 +233,23 @@ class World:
         for group in self._groups:
             if group.pattern == _LINK:
                 continue
-            self._write(self.physx.tensor("RIGID_BODY_POSE", group.pattern), values.poses[group.rows][:, _XYZW])
+            self.physx.tensor("RIGID_BODY_POSE", group.pattern).write(values.poses[group.rows][:, _XYZW])
             if group.pattern == _FREE:
                 twists = _at_centers(values.poses[group.rows], values.twists[group.rows], group.centers)
-                self._write(self.physx.tensor("RIGID_BODY_VELOCITY", group.pattern), twists)
+                self.physx.tensor("RIGID_BODY_VELOCITY", group.pattern).write(twists)
         for limb in self._limbs:
             row = [self._order[limb.tree.root]]
             if limb.tree.anchor is None:
-                self._write(self.physx.tensor("ARTICULATION_ROOT_POSE", limb.prim), values.poses[row][:, _XYZW])
+                self.physx.tensor("ARTICULATION_ROOT_POSE", limb.prim).write(values.poses[row][:, _XYZW])
             if limb.tree.floats:
                 center = np.array([self.scene.bodies[limb.tree.root].center_of_mass])
                 twists = _at_centers(values.poses[row], values.twists[row], center)
-                self._write(self.physx.tensor("ARTICULATION_ROOT_VELOCITY", limb.prim), twists)
+                self.physx.tensor("ARTICULATION_ROOT_VELOCITY", limb.prim).write(twists)
             if limb.freedoms:
                 part = slice(limb.first, limb.first + limb.freedoms)
                 positions = values.positions[part] - self._turns[part]
-                self._write(self._tensor("POSITION", limb.prim), positions[None])
-                self._write(self._tensor("VELOCITY", limb.prim), values.velocities[None, part])
-
-    @staticmethod
-    def _write(tensor: Tensor, values: FloatArray) -> None:
-        tensor.write(np.array(values, dtype=np.float32, order="C"))
+                self._tensor("POSITION", limb.prim).write(positions)
+                self._tensor("VELOCITY", limb.prim).write(values.velocities[part])
 
     # --- running
 
@@ -268,9 +266,13 @@ class World:
     def _write_joints(self, name: str, values: FloatArray) -> None:
         for limb in self._limbs:
             if len(limb.columns):
-                buffer: Array = self._buffers[limb.prim]
-                buffer[0, limb.places] = values[limb.columns]
-                self._tensor(name, limb.prim).write(buffer)
+                tensor = self._tensor(name, limb.prim)
+                if limb.balls:
+                    array = tensor.read()
+                    array[0, limb.places] = values[limb.columns]
+                    tensor.write(array)
+                else:
+                    tensor.write(values[limb.in_order])
 
     def needs_push(self, commands: Commands) -> bool:
         """Whether `push` has anything to do at each step."""
@@ -294,7 +296,7 @@ class World:
             rows = {bodies[row]: index for index, row in enumerate(group.rows.tolist())}
             own = efforts if group.pattern == _LINK else []
             wrenches = wrench_rows(self.scene, rows, poses, commands.wrenches, own)
-            self._write(self.physx.tensor("RIGID_BODY_WRENCH", group.pattern), wrenches)
+            self.physx.tensor("RIGID_BODY_WRENCH", group.pattern).write(wrenches)
 
     # --- reading
 
@@ -302,10 +304,9 @@ class World:
         """Positions and velocities of all degrees of freedom."""
         if len(self._states) == 1:
             ((_, position, velocity),) = self._states
-            turned = position.read()[0].astype(np.float64)
-            if self._some_turned:
-                turned += self._turns
-            return turned, velocity.read()[0].astype(np.float64)
+            turned: FloatArray = position.read()[0].astype(np.float64)
+            speeds: FloatArray = velocity.read()[0].astype(np.float64)
+            return (turned + self._turns if self._some_turned else turned), speeds
         positions, velocities = self._turns.copy(), np.zeros(self.freedoms)
         for part, position, velocity in self._states:
             positions[part] += position.read()[0]

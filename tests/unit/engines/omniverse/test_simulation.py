@@ -426,6 +426,27 @@ def test_an_articulation_may_be_a_part_of_a_tree(load: Load) -> None:
     assert seen.tolist() == other.get_observation(whole.path)["positions"][:1].tolist()
 
 
+def test_drives_of_a_d6_joint_keep_their_targets_beside_hinges(load: Load) -> None:
+    scene = scenes.floating_chain(links=3)
+    first, second = scene.joints.values()
+    drive = Drive(stiffness=200.0, damping=50.0, target_position=0.3)
+    held = replace(drive, target_position=0.0)
+    axes = (Axis(name="x", rotation=True, drive=held), Axis(name="y", rotation=True, drive=drive))
+    d6 = replace(second, kind="d6", free_axes=axes, initial_velocity=0.0)
+    hinge = replace(first, initial_velocity=0.0, drive=drive)
+    (whole,) = scene.articulations.values()
+    articulation = replace(whole, joints=(first.path,))
+    simulation = load(
+        replace(scene, joints={first.path: hinge, second.path: d6}, articulations={whole.path: articulation})
+    )
+    simulation.set_joint_command(whole.path, JointCommand(positions=np.array([0.2])))
+    simulation.step(2000)
+    assert simulation.get_observation(whole.path)["positions"][0] == pytest.approx(0.2, abs=1e-2)
+    turns = [rotation_matrix(simulation.get_observation(path)["orientation"]) for path in list(scene.bodies)[1:]]
+    between = turns[0].T @ turns[1]
+    assert np.arctan2(between[0, 2], between[2, 2]) == pytest.approx(0.3, abs=2e-2)
+
+
 def test_a_d6_joint_of_one_rotation_is_a_hinge(load: Load) -> None:
     simulation = load(feature_scenes.d6(Axis(name="y", rotation=True, lower=-0.1, upper=0.1)))
     simulation.set_applied_wrench(feature_scenes.BOB, np.array([-100.0, 0.0, 0.0]), np.zeros(3))
