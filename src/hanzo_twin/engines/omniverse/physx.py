@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,12 +61,18 @@ _numbers = itertools.count(1)
 _prepared: list[bool] = []
 
 
-def prepare(*, gpu: bool) -> None:
+def prepare(gpu_id: int | None) -> None:
     """Make the settings of the process.
 
     Raises:
-        UnsupportedError: a GPU is wanted in a process that began without.
+        UnsupportedError: there is no such GPU, or one is wanted in a process that began without.
     """
+    gpu = gpu_id is not None
+    if gpu_id is not None and not 0 <= gpu_id < _gpu_count():
+        raise UnsupportedError(
+            f"Engine 'omniverse' finds no GPU {gpu_id} here: there are {_gpu_count()}.",
+            hint="Set gpu_id to auto, which runs on the CPU, or install NVIDIA's driver.",
+        )
     if _prepared:
         if gpu and not _prepared[0]:
             raise UnsupportedError(
@@ -78,8 +85,20 @@ def prepare(*, gpu: bool) -> None:
         ovphysx.set_global_config(GlobalConfigKey.CPU_ONLY, True)
     ovphysx.set_global_config(GlobalConfigKey.NUM_THREADS, 0)
     ovphysx.set_global_config(GlobalConfigKey.LOG_LEVEL, LogLevel.NONE)
+    ovphysx.set_global_config(GlobalConfigKey.DEFAULT_LOG_OUTPUT, False)
     paths = [str(_SCHEMA_PACKAGE.locate_file(f"physx_usd_schemas/{name}/resources")) for name in _SCHEMAS]
     ovstage.population.register_usd_schemas([*paths, str(ovphysx.newton_schema_root())])
+
+
+def _gpu_count() -> int:
+    """GPUs that NVIDIA's driver has; PhysX itself would run on the CPU without a word."""
+    try:
+        cuda = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int()
+    found = cuda.cuInit(0) == 0 and cuda.cuDeviceGetCount(ctypes.byref(count)) == 0
+    return count.value if found else 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -216,7 +235,7 @@ class Physx:
     """One instance of PhysX with one stage, filled from ``layer`` (the bytes of a .usda file)."""
 
     def __init__(self, layer: bytes, *, gpu_id: int | None) -> None:
-        prepare(gpu=gpu_id is not None)
+        prepare(gpu_id)
         while _forgotten:
             _forgotten.pop().free()
         self._handles = _Handles(_idle.pop() if _idle else ovphysx.PhysX())

@@ -409,10 +409,27 @@ def test_a_world_that_nobody_closed_is_freed_by_the_next(load: Load) -> None:
     assert handles.stage is None
 
 
-def test_a_gpu_cannot_be_taken_up_by_a_process_that_began_without(load: Load) -> None:
+def test_a_gpu_that_is_not_there_is_refused(load: Load) -> None:
+    with pytest.raises(UnsupportedError, match=r"finds no GPU 99 here: there are \d+.\n.*Set gpu_id to auto"):
+        load(scenes.cart(), replace(CONFIG, gpu_id=99))
+
+
+def test_a_gpu_cannot_be_taken_up_by_a_process_that_began_without(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     load(scenes.cart())
+    monkeypatch.setattr(physx, "_gpu_count", lambda: 1)
     with pytest.raises(UnsupportedError, match=r"began without a GPU(.|\n)*Start a new process"):
         load(scenes.cart(), replace(CONFIG, gpu_id=0))
+
+
+def test_physx_prints_nothing(load: Load, capfd: pytest.CaptureFixture[str]) -> None:
+    simulation = load(scenes.cart())
+    simulation.step()
+    # What PhysX complains of, past all checks.
+    simulation._world._tensor("ACTUATION_FORCE", "/base_0").write(np.array([np.inf]))
+    with pytest.raises(SimulationError, match="diverged"):
+        simulation.step(2)
+    told = capfd.readouterr()
+    assert (told.out, told.err) == ("", "")
 
 
 def test_an_articulation_may_be_a_part_of_a_tree(load: Load) -> None:
