@@ -24,6 +24,9 @@ class Tolerance:
     body_position: float = 1e-3
     body_rotation: float = 1e-2
 
+    def limits(self) -> Mapping[Measure, float]:
+        return {"joint": self.joint, "body_position": self.body_position, "body_rotation": self.body_rotation}
+
     @classmethod
     def of(cls, size: float) -> Tolerance:
         """``size`` rad and m; bodies may turn by ten times as much, as those of the default may.
@@ -90,19 +93,21 @@ def _dot(one: FloatArray, other: FloatArray) -> FloatArray:
     return np.where(dot == 0.0, 1.0, dot)
 
 
+def times_tolerance(found: Differences, tolerance: Tolerance) -> FloatArray:
+    """At each time [n], the worst difference as a multiple of what is allowed."""
+    worst = np.zeros(len(found.times))
+    for measure, limit in tolerance.limits().items():
+        worst = np.maximum(worst, found.of(measure).max(axis=1, initial=0.0) / limit)
+    return worst
+
+
 def first_parting(scene: Scene, found: Differences, tolerance: Tolerance) -> Parting | None:
     """The first time anything is beyond ``tolerance``, and what is most so then; joints before bodies.
 
     A link's body differs because a joint above it does, so a joint that differs is named rather than bodies.
     """
-    limits: Mapping[Measure, float] = {
-        "joint": tolerance.joint,
-        "body_position": tolerance.body_position,
-        "body_rotation": tolerance.body_rotation,
-    }
-    beyond = np.zeros(len(found.times), dtype=bool)
-    for measure, limit in limits.items():
-        beyond |= (found.of(measure) > limit).any(axis=1)
+    limits = tolerance.limits()
+    beyond = times_tolerance(found, tolerance) > 1.0
     if not beyond.any():
         return None
     index = int(np.argmax(beyond))

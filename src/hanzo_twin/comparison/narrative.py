@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from hanzo_twin.comparison.differences import times_tolerance
 from hanzo_twin.comparison.report import Comparison, EngineReport
+
+_FAR_MORE = 30.0
+"""A later difference that exceeds the first by this factor has a cause of its own."""
 
 
 def paragraphs(found: Comparison) -> list[str]:
@@ -32,7 +38,24 @@ def _parting(found: Comparison, report: EngineReport) -> str:
     return (
         f"{report.name} parts from {found.reference} at {parts.time_s:.4g} s: the {parts.quantity} of {kind} "
         f"'{parts.path}' differs by {parts.size:.3g} {parts.unit} (allowed {parts.tolerance:g}). {parts.cause.text}"
-        f"{tried}"
+        f"{tried}{_later(found, report)}"
+    )
+
+
+def _later(found: Comparison, report: EngineReport) -> str:
+    """Where the difference grows far beyond the first divergence: which tolerance looks there."""
+    parts = report.first_divergence
+    if report.differences is None or parts is None or parts.cause.kind in ("no_dynamics", "start"):
+        return ""
+    worst = times_tolerance(report.differences, found.tolerance)
+    if worst.max() < _FAR_MORE:
+        return ""
+    # Between the two, on the scale of a logarithm.
+    between = float(f"{worst.max() ** 0.5:.0e}")
+    time = report.differences.times[int(np.argmax(worst > between))]
+    return (
+        f" From {time:.4g} s on they differ far more, up to {worst.max():.0f} times what is allowed: "
+        f"a tolerance of {between * found.tolerance.joint:g} tells why."
     )
 
 

@@ -7,7 +7,7 @@ engine has are protocols of their own (`BatchEngine`, `KnowsGaps`), found with `
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -183,6 +183,13 @@ class Observation:
 
     def __getitem__(self, name: str) -> AnyArray:
         return self.data[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.data
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the fields."""
+        return iter(self.data)
 
 
 class Simulation(Protocol):

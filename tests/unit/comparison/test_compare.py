@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +70,28 @@ def test_the_first_divergence_is_the_first_and_a_joint_comes_before_its_links() 
     assert report.differences.joints[index].max() == parts.size > 0.01
     assert report.differences.joints[:index].max() <= 0.01
     assert report.joints[parts.path].largest == report.max_joint_error_rad > parts.size
+
+
+def test_a_far_larger_difference_later_is_told_with_the_tolerance_that_explains_it() -> None:
+    scene = scenes.incline(angle=0.4, friction=0.2)
+    found = compare_engines(scene, TWO, seconds=0.3, tolerance=Tolerance.of(1e-7))
+    told = re.search(
+        r"From ([\d.]+) s on they differ far more.*: a tolerance of (\S+) tells why\.", paragraphs(found)[0]
+    )
+    assert told is not None
+    later = compare_engines(scene, TWO, seconds=0.3, tolerance=Tolerance.of(float(told[2]))).engines["gazebo"]
+    assert later.first_divergence is not None
+    assert later.first_divergence.time_s == pytest.approx(float(told[1]), rel=1e-3)
+    still = compare_engines(scene, ("mujoco", "kinematic"), seconds=0.3, tolerance=Tolerance.of(1e-7))
+    assert "far more" not in paragraphs(still)[0]
+
+
+def test_an_observation_tells_its_fields() -> None:
+    simulation = load_engine("mujoco").load_scene(scenes.pendulum(), EngineConfig())
+    seen = simulation.get_observation("/World/pendulum")
+    assert ("efforts" in seen, "position" in seen) == (True, False)
+    assert set(seen) >= {"positions", "velocities", "efforts"}
+    simulation.close()
 
 
 class Fussy:
