@@ -17,7 +17,7 @@ import sys
 import psutil
 
 from hanzo_twin import plugins
-from hanzo_twin.engines.port import GROUP, EngineConfig, load_engine
+from hanzo_twin.engines.port import EngineConfig, load_engine
 from hanzo_twin.errors import NotInstalledError
 from hanzo_twin.testing import scenes
 
@@ -69,7 +69,7 @@ def in_own_process(name: str, cycles: int, forks: int) -> dict[str, float]:
 
 def installed() -> list[str]:
     found = []
-    for name in plugins.names(GROUP):
+    for name in plugins.names(plugins.ENGINES):
         try:
             load_engine(name)
         except NotInstalledError:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hanzo_twin import plugins
-from hanzo_twin.engines.port import GROUP, Engine, load_engine
+from hanzo_twin.engines.port import Engine, load_engine
 from hanzo_twin.errors import NotInstalledError, SceneError
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.testing.robots import ROBOTS, RobotFile, load_robot, try_robot
@@ -39,7 +39,7 @@ were given one that holds (`default_drives`, see [Scenes](scene.md)).
 def engines() -> dict[str, Engine]:
     """Installed engines that have dynamics."""
     found: dict[str, Engine] = {}
-    for name in plugins.names(GROUP):
+    for name in plugins.names(plugins.ENGINES):
         try:
             engine = load_engine(name)
         except NotInstalledError:

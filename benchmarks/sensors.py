@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hanzo_twin import plugins
-from hanzo_twin.engines.port import GROUP, EngineConfig, Simulation, load_engine
+from hanzo_twin.engines.port import EngineConfig, Simulation, load_engine
 from hanzo_twin.errors import NotInstalledError, UnsupportedError
 from hanzo_twin.scene.load import load_scene
 from hanzo_twin.sensors.camera import RenderParams
@@ -91,7 +91,7 @@ def main() -> None:
         results["renderer"] = picture_renderer()[0]
     except UnsupportedError as none:
         results["renderer"] = f"none: {none.hint}"
-    for name in plugins.names(GROUP):
+    for name in plugins.names(plugins.ENGINES):
         try:
             engine = load_engine(name)
         except NotInstalledError:

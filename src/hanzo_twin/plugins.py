@@ -1,6 +1,6 @@
-"""Engines, sources, sinks and stores are found by name through entry points; nothing imports them directly.
+"""Engines, renderers, tasks, kinds of job, sources and sinks are found by name through entry points.
 
-A new one is one module and one line in ``pyproject.toml``::
+Nothing imports them. A new one is one module and one line in ``pyproject.toml``::
 
     [project.entry-points."hanzo_twin.engines"]
     myengine = "my_package.my_engine:MyEngine"
@@ -13,6 +13,14 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from hanzo_twin.errors import NotInstalledError, UnsupportedError, nearest
+
+ENGINES = "hanzo_twin.engines"
+RENDERERS = "hanzo_twin.renderers"
+TASKS = "hanzo_twin.tasks"
+LOOKUPS = "hanzo_twin.lookups"
+JOBS = "hanzo_twin.jobs"
+SOURCES = "hanzo_twin.sources"
+SINKS = "hanzo_twin.sinks"
 
 
 @cache

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from hanzo_twin import plugins
-from hanzo_twin.engines.port import GROUP
 from hanzo_twin.testing.sensors import SensorConformance
 
 
 class TestSensorsOfInstalledEngines(SensorConformance):
-    @pytest.fixture(params=plugins.names(GROUP))
+    @pytest.fixture(params=plugins.names(plugins.ENGINES))
     def engine_name(self, request: pytest.FixtureRequest) -> str:
         return str(request.param)

@@ -9,11 +9,9 @@ import pytest
 
 import hanzo_twin
 from hanzo_twin import plugins
-from hanzo_twin.engines.port import GROUP as ENGINES
 from hanzo_twin.engines.port import load_engine
 from hanzo_twin.errors import InvalidInputError, NotInstalledError, RuntimeUnavailableError, UnsupportedError
 from hanzo_twin.rl.make import processors
-from hanzo_twin.rl.resolve import TASKS
 from hanzo_twin.testing import check_vector_env
 
 pytestmark = pytest.mark.live
@@ -76,7 +74,7 @@ def test_too_many_workers_are_refused() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", plugins.names(ENGINES))
+@pytest.mark.parametrize("engine", plugins.names(plugins.ENGINES))
 def test_every_engine_keeps_the_promises(engine: str) -> None:
     try:
         load_engine(engine)
@@ -86,8 +84,8 @@ def test_every_engine_keeps_the_promises(engine: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", plugins.names(ENGINES))
-@pytest.mark.parametrize("task", plugins.names(TASKS))
+@pytest.mark.parametrize("engine", plugins.names(plugins.ENGINES))
+@pytest.mark.parametrize("task", plugins.names(plugins.TASKS))
 def test_every_task_runs_on_every_engine_or_is_refused(task: str, engine: str) -> None:
     try:
         env = hanzo_twin.make(task=task, engine=engine, obs_type="flat")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from hanzo_twin import plugins
-from hanzo_twin.engines.port import GROUP, Engine, load_engine
+from hanzo_twin.engines.port import Engine, load_engine
 from hanzo_twin.errors import NotInstalledError
 from hanzo_twin.testing.suite import expect_known_gap
 
 
-@pytest.fixture(params=plugins.names(GROUP))
+@pytest.fixture(params=plugins.names(plugins.ENGINES))
 def engine(request: pytest.FixtureRequest) -> Engine:
     try:
         engine = load_engine(str(request.param))

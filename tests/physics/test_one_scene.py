@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hanzo_twin import plugins
-from hanzo_twin.engines.port import GROUP, Engine, EngineConfig, JointCommand, Simulation, load_engine
+from hanzo_twin.engines.port import Engine, EngineConfig, JointCommand, Simulation, load_engine
 from hanzo_twin.errors import NotInstalledError
 from hanzo_twin.scene.load import load_scene
 from hanzo_twin.scene.model import Scene
@@ -102,7 +102,7 @@ def test_the_boxes_rest_on_the_table(engine: Engine) -> None:
 def dynamic_engines() -> list[str]:
     """Those installed that have dynamics."""
     found = []
-    for name in plugins.names(GROUP):
+    for name in plugins.names(plugins.ENGINES):
         try:
             if load_engine(name).capabilities().dynamics:
                 found.append(name)

@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 
 from hanzo_twin import plugins
-from hanzo_twin.engines.port import GROUP, Engine, load_engine
+from hanzo_twin.engines.port import Engine, load_engine
 from hanzo_twin.errors import NotInstalledError, SceneError
 from hanzo_twin.scene.load import inspect_scene
 from hanzo_twin.scene.model import Scene
@@ -36,7 +36,7 @@ def named(robot: RobotFile) -> str:
     return f"{robot.package}-{robot.name}".replace(" ", "_")
 
 
-@pytest.fixture(params=plugins.names(GROUP))
+@pytest.fixture(params=plugins.names(plugins.ENGINES))
 def engine(request: pytest.FixtureRequest) -> Engine:
     try:
         engine = load_engine(str(request.param))

@@ -114,7 +114,7 @@ def _refuse(given: Mapping[str, object], why: str) -> None:
 def _installed() -> str:
     from hanzo_twin import plugins
 
-    return ",".join(plugins.names("hanzo_twin.engines"))
+    return ",".join(plugins.names(plugins.ENGINES))
 
 
 def _compare_twins(

@@ -24,15 +24,14 @@ def tasks(json: Json = False) -> None:
     """List the tasks there are."""
     from hanzo_twin import plugins
     from hanzo_twin.rl.registration import environment_id
-    from hanzo_twin.rl.resolve import TASKS
 
     rows = [
         {
             "name": name,
             "gymnasium_id": f"hanzo_twin/{environment_id(name)}",
-            "summary": plugins.load(TASKS, name).summary,
+            "summary": plugins.load(plugins.TASKS, name).summary,
         }
-        for name in plugins.names(TASKS)
+        for name in plugins.names(plugins.TASKS)
     ]
     if json:
         emit(rows)

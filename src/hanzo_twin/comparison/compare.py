@@ -11,7 +11,7 @@ from hanzo_twin.comparison.differences import Parting, Tolerance, differences, f
 from hanzo_twin.comparison.laboratory import Laboratory
 from hanzo_twin.comparison.report import Comparison, Divergence, EngineReport, agreements
 from hanzo_twin.comparison.run import Controller, Progress, Run, run
-from hanzo_twin.engines.port import GROUP, Engine, EngineConfig, load_engine
+from hanzo_twin.engines.port import Engine, EngineConfig, load_engine
 from hanzo_twin.errors import HanzoTwinError, InvalidInputError, UnsupportedError
 from hanzo_twin.scene.load import check_loaded
 from hanzo_twin.scene.model import Scene
@@ -47,7 +47,7 @@ def compare_engines(
 
     Example::
 
-        names = plugins.names("hanzo_twin.engines")
+        names = plugins.names(plugins.ENGINES)
         found = compare_engines(load_scene("cell.usda"), names, seconds=2.0)
         print(found.engines[names[1]].first_divergence)
 
@@ -88,7 +88,7 @@ def compare_engines(
         told = "; ".join(f"{name}: {refusal.message}" for name, refusal in refusals.items())
         raise UnsupportedError(
             f"Fewer than two of the engines take the scene: {told}",
-            hint=f"Installed are: {', '.join(plugins.names(GROUP))}. Or change what they refuse.",
+            hint=f"Installed are: {', '.join(plugins.names(plugins.ENGINES))}. Or change what they refuse.",
         )
     reference = next(iter(runs))
     reports = {
@@ -115,7 +115,7 @@ def _load(names: Sequence[str]) -> dict[str, Engine]:
     if len(loaded) < 2:
         raise InvalidInputError(
             f"A comparison needs at least two engines, got {len(loaded)}.",
-            hint=f"Installed are: {', '.join(plugins.names(GROUP))}.",
+            hint=f"Installed are: {', '.join(plugins.names(plugins.ENGINES))}.",
         )
     return loaded
 

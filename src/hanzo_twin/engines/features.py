@@ -14,7 +14,7 @@ from typing import Literal
 
 from hanzo_twin import plugins
 from hanzo_twin.engines.hulls import is_convex
-from hanzo_twin.engines.port import GROUP, EngineCapabilities, load_engine
+from hanzo_twin.engines.port import EngineCapabilities, load_engine
 from hanzo_twin.errors import NotInstalledError, UnsupportedError
 from hanzo_twin.scene.model import Body, Joint, Mesh, Plane, Scene, Shape
 
@@ -234,7 +234,7 @@ def refusal(requirement: Requirement, engine: str) -> UnsupportedError:
 def engines_with(feature: str) -> list[str]:
     """Names of the installed engines that have ``feature``."""
     found = []
-    for name in plugins.names(GROUP):
+    for name in plugins.names(plugins.ENGINES):
         try:
             has = load_engine(name).capabilities().features
         except NotInstalledError:

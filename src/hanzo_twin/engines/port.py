@@ -23,7 +23,6 @@ from hanzo_twin.sensors.port import AnyArray
 from hanzo_twin.sensors.suite import SensorSuite
 from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
 
-GROUP = "hanzo_twin.engines"
 FrictionRule = Literal["maximum", "minimum", "average", "product", "geometric mean", ""]
 
 
@@ -505,5 +504,5 @@ def load_engine(name: str) -> Engine:
     Raises:
         UnsupportedError: unknown; the hint lists those installed. NotInstalledError: an extra is missing.
     """
-    engine: Engine = plugins.load(GROUP, name)()
+    engine: Engine = plugins.load(plugins.ENGINES, name)()
     return engine

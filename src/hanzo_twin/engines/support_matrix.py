@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hanzo_twin import plugins
 from hanzo_twin.engines.features import FEATURES, Feature
-from hanzo_twin.engines.port import GROUP, BatchEngine, Engine, EngineCapabilities, KnowsGaps, load_engine
+from hanzo_twin.engines.port import BatchEngine, Engine, EngineCapabilities, KnowsGaps, load_engine
 
 _HEAD = """# Support matrix
 
@@ -28,7 +28,7 @@ _RESTORE = {"bit_exact": "to the bit", "replay_exact": "by replay", "none": "no"
 
 def page() -> str:
     """The text of the page. All engines must be installed."""
-    engines = {name: load_engine(name) for name in plugins.names(GROUP)}
+    engines = {name: load_engine(name) for name in plugins.names(plugins.ENGINES)}
     can = {name: engine.capabilities() for name, engine in engines.items()}
     rows: list[tuple[str, Mapping[str, str]]] = [
         ("what is simulated", {name: _powers(one) for name, one in can.items()}),

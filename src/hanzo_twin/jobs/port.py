@@ -8,8 +8,6 @@ from typing import Any, Protocol
 
 from hanzo_twin import plugins
 
-GROUP = "hanzo_twin.jobs"
-
 Json = Mapping[str, Any]
 
 
@@ -69,10 +67,10 @@ def load_kind(name: str) -> JobKind:
     Raises:
         UnsupportedError: unknown; the hint lists those installed. NotInstalledError: an extra is missing.
     """
-    kind: JobKind = plugins.load(GROUP, name)()
+    kind: JobKind = plugins.load(plugins.JOBS, name)()
     return kind
 
 
 def kinds() -> tuple[str, ...]:
     """Names of the kinds of job that are installed."""
-    return plugins.names(GROUP)
+    return plugins.names(plugins.JOBS)

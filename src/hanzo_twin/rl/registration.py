@@ -5,7 +5,6 @@ from __future__ import annotations
 from hanzo_twin import plugins
 
 NAMESPACE = "hanzo_twin"
-GROUP = "hanzo_twin.tasks"
 
 
 def environment_id(task: str) -> str:
@@ -17,7 +16,7 @@ def register() -> None:
     """Register the tasks that are installed; nothing heavy is imported before one is made."""
     from gymnasium.envs.registration import register as add
 
-    for task in plugins.names(GROUP):
+    for task in plugins.names(plugins.TASKS):
         add(
             id=f"{NAMESPACE}/{environment_id(task)}",
             entry_point="hanzo_twin.rl.make:make",

@@ -12,7 +12,6 @@ from hanzo_twin import plugins
 from hanzo_twin.definition.models import TwinDefinition, require_physical
 from hanzo_twin.definition.randomization import DomainRandomization
 from hanzo_twin.definition.yaml_source import load_definition
-from hanzo_twin.engines.port import GROUP as ENGINES
 from hanzo_twin.engines.port import BatchEngine, Engine, EngineConfig, load_engine
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.errors import (
@@ -26,15 +25,12 @@ from hanzo_twin.errors import (
 from hanzo_twin.rl.randomization import Randomization, from_definition, usual
 from hanzo_twin.rl.task import Recipe, Task
 from hanzo_twin.scene.library import SCHEME
-from hanzo_twin.scene.load import load_scene
+from hanzo_twin.scene.load import FORMATS, load_scene
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.sync.assembly import engine_config, load_definition_scene
 
-TASKS = "hanzo_twin.tasks"
-LOOKUPS = "hanzo_twin.lookups"
 DEFAULT_TASK = "free"
 _DEFINITION_SUFFIXES = (".yaml", ".yml", ".json")
-_SCENE_SUFFIXES = (".usd", ".usda", ".usdc", ".usdz", ".urdf", ".xml", ".mjcf", ".sdf", ".xacro")
 TwinId = str | os.PathLike[str] | TwinDefinition
 
 
@@ -126,7 +122,7 @@ def find_twin(twin_id: TwinId) -> Found:
         return found_of(twin_id, Path.cwd())
     path = Path(os.fspath(twin_id))
     name = str(twin_id)
-    if path.suffix.lower() in _SCENE_SUFFIXES or name.startswith(SCHEME):
+    if path.suffix.lower() in FORMATS or name.startswith(SCHEME):
         return Found(name=path.stem, scene=load_scene(name), config=EngineConfig())
     candidates = [path] if path.suffix.lower() in _DEFINITION_SUFFIXES else []
     candidates += [Path(f"{name}{suffix}") for suffix in _DEFINITION_SUFFIXES] + [path / "twin.yaml"]
@@ -141,8 +137,8 @@ def find_twin(twin_id: TwinId) -> Found:
 def _look_up(name: str, candidates: Sequence[Path]) -> Found:
     looked_for = f"There is no file {', '.join(str(candidate) for candidate in candidates)}"
     failed: HanzoTwinError | None = None
-    for place in plugins.names(LOOKUPS):
-        lookup: Lookup = plugins.load(LOOKUPS, place)
+    for place in plugins.names(plugins.LOOKUPS):
+        lookup: Lookup = plugins.load(plugins.LOOKUPS, place)
         try:
             return lookup(name)
         except (NotFoundError, UnavailableError) as missing:
@@ -175,12 +171,12 @@ def _recipe(task: str | Task | Recipe | None) -> Recipe | None:
         return None
     raise InvalidInputError(
         f"task must be a name, a Task or a Recipe, got {type(task).__name__}.",
-        hint=f"Names: {', '.join(plugins.names(TASKS))}.",
+        hint=f"Names: {', '.join(plugins.names(plugins.TASKS))}.",
     )
 
 
 def _load_recipe(name: str) -> Recipe:
-    recipe = plugins.load(TASKS, name)
+    recipe = plugins.load(plugins.TASKS, name)
     assert isinstance(recipe, Recipe)
     return recipe
 
@@ -190,7 +186,7 @@ def _of_recipe(recipe: Recipe | None, task: str | Task | Recipe | None) -> Found
         given = "a Task has no scene of its own" if isinstance(task, Task) else "neither a twin nor a task is named"
         raise InvalidInputError(
             f"There is nothing to simulate: {given}.",
-            hint=f"Give twin_id=…, or a task by name: {', '.join(plugins.names(TASKS))}.",
+            hint=f"Give twin_id=…, or a task by name: {', '.join(plugins.names(plugins.TASKS))}.",
         )
     return Found(name=recipe.name, scene=recipe.scene(), config=recipe.config)
 
@@ -201,7 +197,7 @@ def default_engine() -> str:
     Raises:
         UnsupportedError: none is installed.
     """
-    for name in plugins.names(ENGINES):
+    for name in plugins.names(plugins.ENGINES):
         capabilities_known = _loaded(name)
         if capabilities_known is not None:
             return name

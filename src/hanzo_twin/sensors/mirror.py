@@ -23,7 +23,6 @@ from hanzo_twin.scene.model import Scene, Shape
 from hanzo_twin.sensors.port import AnyArray
 from hanzo_twin.spatial import FloatArray, IntArray, Pose
 
-GROUP = "hanzo_twin.renderers"
 VARIABLE = "HANZO_TWIN_RENDERER"
 PREFERRED = ("egl", "osmesa")
 """Names of the renderers that are tried first."""
@@ -194,7 +193,7 @@ def picture_renderer() -> tuple[str, Renderer]:
     """
     wanted = os.environ.get(VARIABLE, "")
     if wanted:
-        renderer: Renderer = plugins.load(GROUP, wanted)()
+        renderer: Renderer = plugins.load(plugins.RENDERERS, wanted)()
         trouble = renderer.problem()
         if trouble or not renderer.takes_pictures:
             raise UnsupportedError(
@@ -217,9 +216,9 @@ def picture_renderer() -> tuple[str, Renderer]:
 
 def _renderers() -> Iterator[tuple[str, Renderer]]:
     """Those installed, the preferred ones first, each loaded only when it is reached; a missing package is no error."""
-    names = plugins.names(GROUP)
+    names = plugins.names(plugins.RENDERERS)
     for name in (*(name for name in PREFERRED if name in names), *(name for name in names if name not in PREFERRED)):
         try:
-            yield name, plugins.load(GROUP, name)()
+            yield name, plugins.load(plugins.RENDERERS, name)()
         except NotInstalledError:
             continue

@@ -18,7 +18,6 @@ from hanzo_twin.errors import NotInstalledError
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import FloatArray, IntArray
 
-ENGINES = "hanzo_twin.engines"
 #: Kinds that any engine with bodies can serve, and those that take forces.
 MOTION_KINDS = ("camera", "lidar", "imu", "joint_state", "body_state", "generic")
 FORCE_KINDS = ("force_torque", "contact")
@@ -106,9 +105,9 @@ class FeelsContacts(Protocol):
 def engines_that_feel(kind: str) -> tuple[str, ...]:
     """Names of the installed engines whose capabilities name sensors of this kind."""
     able = []
-    for name in plugins.names(ENGINES):
+    for name in plugins.names(plugins.ENGINES):
         try:
-            capabilities = plugins.load(ENGINES, name)().capabilities()
+            capabilities = plugins.load(plugins.ENGINES, name)().capabilities()
         except NotInstalledError:
             continue
         if kind in capabilities.sensors:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hanzo_twin import plugins
-from hanzo_twin.engines.port import GROUP, load_engine
+from hanzo_twin.engines.port import load_engine
 from hanzo_twin.errors import NotInstalledError
 from hanzo_twin.scene.diagnostics import sentence
 from hanzo_twin.service.scene_check import SceneReport, check_scene
@@ -41,10 +41,10 @@ def engine_names(text: str) -> tuple[str, ...]:
         UnsupportedError: there is no such engine.
     """
     if text == ALL:
-        return plugins.names(GROUP)
+        return plugins.names(plugins.ENGINES)
     names = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
     for name in names:
-        if name not in plugins.names(GROUP):
+        if name not in plugins.names(plugins.ENGINES):
             load_engine(name)  # raises, naming those that there are
     return names
 

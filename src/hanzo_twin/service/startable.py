@@ -11,7 +11,6 @@ from hanzo_twin.engines.port import load_engine
 from hanzo_twin.errors import ConflictError, UnsupportedError, nearest
 from hanzo_twin.service.context import Platform
 from hanzo_twin.stores.records import TwinRecord
-from hanzo_twin.sync.port import SINKS, SOURCES
 
 
 async def check_startable(platform: Platform, record: TwinRecord) -> TwinDefinition:
@@ -39,7 +38,7 @@ async def check_startable(platform: Platform, record: TwinRecord) -> TwinDefinit
 
 
 def _check_links(definition: TwinDefinition) -> None:
-    kinds = ((SOURCES, "source", definition.sync.sources), (SINKS, "sink", definition.sync.publish))
+    kinds = ((plugins.SOURCES, "source", definition.sync.sources), (plugins.SINKS, "sink", definition.sync.publish))
     for group, kind, links in kinds:
         for link in links:
             if link.type not in plugins.names(group):

@@ -17,7 +17,7 @@ from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.errors import UnsupportedError, nearest
 from hanzo_twin.scene import library
 from hanzo_twin.scene.load import Reference, load_scene
-from hanzo_twin.sync.port import SINKS, SOURCES, Inbox, LinkLimits, Sink, Source
+from hanzo_twin.sync.port import Inbox, LinkLimits, Sink, Source
 from hanzo_twin.twin.twin import Twin
 
 if TYPE_CHECKING:
@@ -85,13 +85,13 @@ def bindings_of(source: source_models.Source) -> Mapping[str, tuple[Binding, ...
         return {"": columns}
     raise UnsupportedError(
         f"Sources of type '{source.type}' cannot be opened by this version.",
-        hint=nearest(source.type, plugins.names(SOURCES)),
+        hint=nearest(source.type, plugins.names(plugins.SOURCES)),
     )
 
 
 def open_source(config: source_models.Source, definition: TwinDefinition, clock: Clock, inbox: Inbox) -> Source:
     """The source of a definition, not yet running. Errors as `plugins.load`."""
-    factory = plugins.load(SOURCES, config.type)
+    factory = plugins.load(plugins.SOURCES, config.type)
     identity = str(definition.id)
     source: Source = factory(config, identity=identity, clock=clock, inbox=inbox, limits=limits_of(definition.sync))
     return source
@@ -104,7 +104,7 @@ def open_sink(config: Publish, definition: TwinDefinition, clock: Clock) -> Sink
         first = next(source for source in sync.sources if isinstance(source, source_models.MqttSource))
         inherited = {name: getattr(first, name) for name in ("broker", "username", "password", "tls")}
         config = config.model_copy(update=inherited)
-    sink: Sink = plugins.load(SINKS, config.type)(
+    sink: Sink = plugins.load(plugins.SINKS, config.type)(
         config, identity=str(definition.id), clock=clock, limits=limits_of(sync)
     )
     return sink

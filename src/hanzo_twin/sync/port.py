@@ -12,9 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-SOURCES = "hanzo_twin.sources"
-SINKS = "hanzo_twin.sinks"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:

@@ -8,7 +8,7 @@ import pytest
 
 from hanzo_twin import plugins
 from hanzo_twin.engines.features import FEATURES
-from hanzo_twin.engines.port import GROUP, load_engine
+from hanzo_twin.engines.port import load_engine
 from hanzo_twin.engines.support_matrix import page
 from hanzo_twin.errors import NotInstalledError
 
@@ -24,7 +24,7 @@ def test_the_page_is_up_to_date() -> None:
     assert "| spherical joints |" in text
 
 
-@pytest.mark.parametrize("name", plugins.names(GROUP))
+@pytest.mark.parametrize("name", plugins.names(plugins.ENGINES))
 def test_engines_name_features_that_there_are(name: str) -> None:
     try:
         features = load_engine(name).capabilities().features

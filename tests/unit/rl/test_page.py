@@ -11,7 +11,6 @@ import numpy as np
 
 import hanzo_twin
 from hanzo_twin import plugins
-from hanzo_twin.rl.resolve import TASKS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "rl.md").read_text(encoding="utf-8")
 
@@ -42,4 +41,4 @@ def test_the_randomization_works(tmp_path: Path) -> None:
 
 
 def test_every_task_is_described() -> None:
-    assert all(f"| `{name}` |" in PAGE for name in plugins.names(TASKS))
+    assert all(f"| `{name}` |" in PAGE for name in plugins.names(plugins.TASKS))

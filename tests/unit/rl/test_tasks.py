@@ -8,10 +8,9 @@ from stable_baselines3.common.env_checker import check_env as sb3_check
 
 import hanzo_twin
 from hanzo_twin import plugins
-from hanzo_twin.rl.resolve import TASKS
 from hanzo_twin.testing import check_vector_env
 
-NAMES = plugins.names(TASKS)
+NAMES = plugins.names(plugins.TASKS)
 
 
 @pytest.mark.parametrize("task", NAMES)

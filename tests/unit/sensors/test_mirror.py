@@ -10,7 +10,7 @@ from hanzo_twin.errors import UnsupportedError
 from hanzo_twin.scene.model import Body, Box, Cone, Cylinder, Mesh, Scene, Shape, Sphere
 from hanzo_twin.sensors import mirror
 from hanzo_twin.sensors.camera import overview, view_of
-from hanzo_twin.sensors.mirror import GROUP, VARIABLE, Looks, Mirrors, picture_renderer
+from hanzo_twin.sensors.mirror import VARIABLE, Looks, Mirrors, picture_renderer
 from hanzo_twin.sensors.port import AnyArray
 from hanzo_twin.spatial import Pose
 
@@ -92,7 +92,7 @@ def test_all_renderers_see_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     poses = start(scene)
     view = view_of(overview(scene, poses), scene, poses, 64, 48)
     pictures = {}
-    for name in plugins.names(GROUP):
+    for name in plugins.names(plugins.RENDERERS):
         monkeypatch.setenv(VARIABLE, name)
         try:
             drawn, taker = Mirrors(scene).pictures()

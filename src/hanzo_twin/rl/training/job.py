@@ -11,10 +11,8 @@ from typing import Any
 
 from hanzo_twin import plugins
 from hanzo_twin.definition.settings import load_settings
-from hanzo_twin.engines.port import GROUP as ENGINES
 from hanzo_twin.errors import InvalidInputError, nearest
 from hanzo_twin.jobs.port import JobContext
-from hanzo_twin.rl.resolve import TASKS
 from hanzo_twin.rl.training.spec import parse_spec
 from hanzo_twin.stores.buckets import open_buckets
 
@@ -25,7 +23,7 @@ class TrainJob:
     def check(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
         """Raises InvalidInputError for what cannot be trained. Whether twin and task fit shows when it runs."""
         parsed = parse_spec(spec)
-        for name, group in ((parsed.task, TASKS), (parsed.engine, ENGINES)):
+        for name, group in ((parsed.task, plugins.TASKS), (parsed.engine, plugins.ENGINES)):
             if name is not None and name not in plugins.names(group):
                 kind = group.rpartition(".")[2].removesuffix("s")
                 raise InvalidInputError(f"There is no {kind} '{name}'.", hint=nearest(name, plugins.names(group)))
