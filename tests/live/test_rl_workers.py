@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
+from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.vec_env import SubprocVecEnv
 
 import hanzo_twin
 from hanzo_twin import plugins
@@ -66,6 +69,19 @@ def test_errors_of_a_worker_arrive_here() -> None:
     with pytest.raises(InvalidInputError, match="No variation is named 'mas'"):
         worlds.reset(seed=0, options={"randomization": {"mas": 1.0}})
     worlds.close()
+
+
+@pytest.mark.slow
+def test_worker_processes_of_other_libraries_find_the_tasks() -> None:
+    here = hanzo_twin.make(task="pendulum", obs_type="flat").reset(seed=5)[0]
+    name = "hanzo_twin:hanzo_twin/Pendulum-v0"
+    spawn = {"context": "spawn"}
+    gymnasiums = gymnasium.make_vec(name, num_envs=1, vectorization_mode="async", vector_kwargs=spawn, obs_type="flat")
+    assert np.array_equal(gymnasiums.reset(seed=5)[0][0], here)
+    gymnasiums.close()
+    baselines = make_vec_env(name, seed=5, vec_env_cls=SubprocVecEnv, env_kwargs={"obs_type": "flat"})
+    assert np.array_equal(baselines.reset()[0], here)
+    baselines.close()
 
 
 def test_too_many_workers_are_refused() -> None:

@@ -1,7 +1,9 @@
-"""Makes ``gymnasium.make("hanzo_twin/…")`` work once `hanzo_twin` is imported, without importing Gymnasium for it.
+"""Makes ``gymnasium.make("hanzo_twin/…")`` work once `hanzo_twin` is imported, whichever of the two is imported first.
 
-Gymnasium has no entry points for plugins since 1.0: an environment is known when the package that registers it was
-imported. Where Gymnasium is not loaded yet, a hook waits for it and registers then.
+Gymnasium has no entry points for plugins: an environment is known when the package that registers it was imported.
+Importing Gymnasium here would make every ``import hanzo_twin`` pay for it, and registering only where it is loaded
+already would make the order of two imports matter. So where it is not loaded yet, a finder on `sys.meta_path` waits for
+it, registers once it has run, and goes.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 _PACKAGE = "gymnasium"
@@ -30,32 +32,34 @@ def _register() -> None:
 
 
 class _Finder(MetaPathFinder):
-    """Sees the first import of Gymnasium, and none after it."""
+    """Leaves the finding to the others, and stays until Gymnasium has run: to be looked for is not to be imported."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname != _PACKAGE:
             return None
-        sys.meta_path.remove(self)
-        spec = PathFinder.find_spec(fullname, path, target)
+        others = (finder for finder in sys.meta_path if finder is not self)
+        spec = next((found for finder in others if (found := finder.find_spec(fullname, path, target))), None)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader)
+            spec.loader = _Loader(spec.loader, self)
         return spec
 
 
 class _Loader(Loader):
-    """Loads Gymnasium as ``inner`` does and then registers."""
+    """Loads Gymnasium as ``inner`` does and then registers; the module knows ``inner`` only."""
 
-    def __init__(self, inner: Loader) -> None:
-        self._inner = inner
+    def __init__(self, inner: Loader, finder: _Finder) -> None:
+        self._inner, self._finder = inner, finder
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._inner.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        self._inner.exec_module(module)
+        module.__loader__ = self._inner
         if module.__spec__ is not None:
             module.__spec__.loader = self._inner
-        module.__loader__ = self._inner
-        _register()
+        self._inner.exec_module(module)
+        if self._finder in sys.meta_path:
+            sys.meta_path.remove(self._finder)
+            _register()

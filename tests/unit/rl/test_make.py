@@ -231,8 +231,18 @@ def test_a_world_whose_episode_ended_must_be_reset_where_nothing_else_does() -> 
         hanzo_twin.make_vec(task="pendulum", autoreset_mode="never")
 
 
-def test_gymnasium_knows_the_tasks_in_either_order_of_imports() -> None:
-    for first, second in (("gymnasium", "hanzo_twin"), ("hanzo_twin", "gymnasium")):
-        code = f"import {first}, {second}, gymnasium; print(gymnasium.spec('hanzo_twin/Pendulum-v0').id)"
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        assert done.stdout.strip() == "hanzo_twin/Pendulum-v0"
+MAKE = "print(gymnasium.make('{}hanzo_twin/Pendulum-v0').spec.id)"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        f"import gymnasium; {MAKE.format('hanzo_twin:')}",
+        "import importlib.util, hanzo_twin; importlib.util.find_spec('gymnasium'); import gymnasium, sys; "
+        f"{MAKE.format('')}; assert not [each for each in sys.meta_path if 'hanzo_twin' in type(each).__module__]",
+    ],
+    ids=["gymnasium first", "hanzo_twin first"],
+)
+def test_gymnasium_knows_the_tasks_in_either_order_of_imports(program: str) -> None:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("hanzo_twin/Pendulum-v0", "")
