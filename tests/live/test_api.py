@@ -109,6 +109,63 @@ def test_yaml_is_taken_as_well(client: Client) -> None:
         client.create_twin_from_yaml("name: x\nscene: {uri: /a}\nengin: {type: mujoco}\n")
 
 
+def test_a_definition_must_fit_its_scene_unless_the_scene_comes_later(client: Client, http: httpx.Client) -> None:
+    text = (
+        f"name: misfit\nscene: {{uri: {PENDULUM}}}\nengine: {{type: mujoco}}\nsync:\n  sources:\n"
+        "    - type: file\n      path: /log.csv\n      mapping:\n"
+        "        q: /World/pendulum/hing.position\n        r: /World/pendulum/hinge.position\n"
+    )
+    wrong = "sync.sources[0].mapping.q: '/World/pendulum/hing.position': the scene has no prim '/World/pendulum/hing'."
+    with pytest.raises(DefinitionError) as caught:
+        client.create_twin_from_yaml(text)
+    (told,) = caught.value.problems
+    assert told.startswith(f"body:9: {wrong} Did you mean '/World/pendulum/hinge'?")
+    mapping = {"q": "/World/pendulum/hing.position"}
+    sync = {"sources": [{"type": "file", "path": "/log.csv", "mapping": mapping}]}
+    found = problem(http.post("/v1/twins", json=definition("misfit", sync=sync)), 422)
+    assert found["code"] == "invalid-definition"
+    assert found["problems"][0].startswith(f"body: {wrong}")
+    with pytest.raises(NotFoundError):
+        client.get_twin("misfit")
+
+    client.create_twin_from_yaml(text, scene_later=True)
+    assert client.update_twin("misfit", {"tags": ["a"]}).tags == ["a"]
+    with pytest.raises(DefinitionError, match="patched definition: sync") as caught:
+        client.update_twin("misfit", {"sync": {"rate_hz": 50}})
+    right = {"sources": [{"type": "file", "path": "/log.csv", "mapping": {"q": "/World/pendulum/hinge.position"}}]}
+    assert client.update_twin("misfit", {"sync": right}).revision == 3
+
+
+@pytest.mark.parametrize(
+    ("scene", "told"),
+    [
+        ({"uri": "/none/arm.usda"}, "body: scene.uri: the scene cannot be loaded: /none/arm.usda: There is no file"),
+        ({"uri": "s3://hanzo-twin-scenes/default/none/v1/a.usda"}, "body: scene.uri: No scene is named 'none'"),
+        (
+            {"uri": str(PENDULUM), "composition": [{"ref": "s3://elsewhere/a.usda", "path": "/World/a"}]},
+            "body: scene.composition[0].ref: 's3://elsewhere/a.usda' is not the address of a stored scene.",
+        ),
+    ],
+)
+def test_a_scene_that_is_not_there_is_told_at_creation(client: Client, scene: dict[str, Any], told: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        client.create_twin(definition(scene=scene))
+    assert caught.value.problems[0].startswith(told)
+    assert "--scene-later" in caught.value.hint
+
+
+def test_what_is_wrong_with_a_stored_scene_is_told_by_its_address(client: Client, tmp_path: Any) -> None:
+    (tmp_path / "good.usda").write_bytes(PENDULUM.read_bytes())
+    (tmp_path / "bad.usda").write_text("#usda 1.0\nnot USD")
+    stored = client.upload_scene("half", tmp_path, root="good.usda")
+    bad = stored.uri.replace("good.usda", "bad.usda")
+    with pytest.raises(DefinitionError) as caught:
+        client.create_twin(definition(scene={"uri": bad}))
+    assert caught.value.problems[0].startswith(f"body: scene.uri: the scene cannot be loaded: {bad}: ")
+    assert "cache" not in str(caught.value)
+    client.delete_scene("half")
+
+
 def test_yaml_cannot_read_the_environment_of_the_server(client: Client) -> None:
     os.environ["TEST_SECRET_OF_SERVER"] = "hush"
     try:
@@ -123,14 +180,14 @@ def test_yaml_cannot_read_the_environment_of_the_server(client: Client) -> None:
 
 
 def test_the_same_name_twice_is_a_conflict(client: Client, http: httpx.Client) -> None:
-    client.create_twin(definition("twice"))
+    client.create_twin(definition("twice"), scene_later=True)
     with pytest.raises(ConflictError, match="twice"):
-        client.create_twin(definition("twice"))
-    assert problem(http.post("/v1/twins", json=definition("twice")), 409)["code"] == "conflict"
+        client.create_twin(definition("twice"), scene_later=True)
+    assert problem(http.post("/v1/twins?scene_later=true", json=definition("twice")), 409)["code"] == "conflict"
 
 
 def test_if_match_guards_against_lost_changes(client: Client, http: httpx.Client) -> None:
-    made = client.create_twin(definition("guarded"))
+    made = client.create_twin(definition("guarded"), scene_later=True)
     answer = http.get("/v1/twins/guarded")
     assert answer.headers["etag"] == '"1"'
     assert http.patch("/v1/twins/guarded", json={"tags": ["x"]}, headers={"if-match": '"1"'}).status_code == 200
@@ -157,7 +214,7 @@ def test_if_match_guards_against_lost_changes(client: Client, http: httpx.Client
 )
 def test_a_patch_that_is_wrong_changes_nothing(client: Client, patch: dict[str, Any], text: str) -> None:
     name = f"p-{uuid4().hex[:8]}"
-    before = client.create_twin(definition(name))
+    before = client.create_twin(definition(name), scene_later=True)
     with pytest.raises(InvalidInputError, match=text):
         client.update_twin(name, patch)
     assert client.get_twin(name) == before
@@ -167,7 +224,7 @@ def test_list_filters_and_pages(client: Client) -> None:
     tag = uuid4().hex
     names = [f"page-{n}-{tag[:6]}" for n in range(5)]
     for name in names:
-        client.create_twin(definition(name, tags=[tag]))
+        client.create_twin(definition(name, tags=[tag]), scene_later=True)
     first = client.list_twins(tag=[tag], limit=2)
     second = client.list_twins(tag=[tag], limit=2, cursor=first.next_cursor)
     third = client.list_twins(tag=[tag], limit=2, cursor=second.next_cursor)
@@ -181,7 +238,7 @@ def test_list_filters_and_pages(client: Client) -> None:
     "text", ["' OR 1=1 --", "'; DROP TABLE twins; --", "%", "_", "\\", "\u0000", "{}", "💥", "a" * 60]
 )
 def test_filters_are_values_and_not_sql(http: httpx.Client, text: str) -> None:
-    http.post("/v1/twins", json=definition())
+    http.post("/v1/twins?scene_later=true", json=definition())
     for parameter in ("organization", "tag", "engine", "name"):
         answer = http.get("/v1/twins", params={parameter: text})
         assert answer.status_code == 200 or problem(answer, 422)
@@ -225,7 +282,7 @@ def test_a_twin_that_is_not_there(http: httpx.Client, method: str, rest: str, tw
 
 
 def test_near_names_are_offered(client: Client) -> None:
-    client.create_twin(definition("warehouse-east"))
+    client.create_twin(definition("warehouse-east"), scene_later=True)
     with pytest.raises(NotFoundError) as caught:
         client.get_twin("warehouse-esat")
     assert caught.value.hint.startswith("Did you mean 'warehouse-east'?")
@@ -272,7 +329,7 @@ BODIES = [
 
 @pytest.mark.parametrize(("method", "path"), BODIES)
 def test_garbage_in_place_of_a_body(http: httpx.Client, method: str, path: str) -> None:
-    http.post("/v1/twins", json=definition("garbage-target"))
+    http.post("/v1/twins?scene_later=true", json=definition("garbage-target"))
     for content in GARBAGE.values():
         answer = http.request(
             method, path.format("garbage-target"), content=content, headers={"content-type": "application/json"}
@@ -283,17 +340,17 @@ def test_garbage_in_place_of_a_body(http: httpx.Client, method: str, path: str) 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_numbers_that_are_none_are_refused(http: httpx.Client, value: float) -> None:
-    http.post("/v1/twins", json=definition("nan-target"))
+    http.post("/v1/twins?scene_later=true", json=definition("nan-target"))
     body = json.dumps({"parameters": {"/World/a.mass": value}}).encode()
     answer = http.patch("/v1/twins/nan-target/parameters", content=body, headers={"content-type": "application/json"})
     assert "finite" in problem(answer, 422)["detail"]
 
 
 def test_unknown_fields_name_the_nearest(http: httpx.Client) -> None:
-    http.post("/v1/twins", json=definition("fields"))
+    http.post("/v1/twins?scene_later=true", json=definition("fields"))
     found = problem(http.post("/v1/twins/fields/fork", json={"paramters": {}}), 422)
     assert "unknown field 'paramters'. Did you mean 'parameters'?" in found["detail"]
-    created = problem(http.post("/v1/twins", json=definition() | {"engin": {}}), 422)
+    created = problem(http.post("/v1/twins?scene_later=true", json=definition() | {"engin": {}}), 422)
     assert created["code"] == "invalid-definition"
     assert any("engin" in line and "engine" in line for line in created["problems"])
 
@@ -354,7 +411,7 @@ def test_bytes_that_are_no_http(url: str) -> None:
 
 
 def test_an_engine_that_is_not_there_is_refused_at_start_and_not_before(client: Client) -> None:
-    twin = client.create_twin(definition(engine={"type": "mojuco"}))
+    twin = client.create_twin(definition(engine={"type": "mojuco"}), scene_later=True)
     with pytest.raises(UnsupportedError, match="mojuco") as caught:
         client.start_twin(twin.name)
     assert "mujoco" in caught.value.hint
@@ -363,13 +420,13 @@ def test_an_engine_that_is_not_there_is_refused_at_start_and_not_before(client: 
 
 def test_a_source_that_is_not_there_is_refused_at_start(client: Client) -> None:
     sync = {"mode": "realtime", "sources": [{"type": "ros2", "topics": {"/joint_states": "/World/pendulum/joints"}}]}
-    twin = client.create_twin(definition(sync=sync))
+    twin = client.create_twin(definition(sync=sync), scene_later=True)
     with pytest.raises(UnsupportedError, match="source type 'ros2'"):
         client.start_twin(twin.name)
 
 
 def test_what_needs_a_running_twin_says_so(client: Client) -> None:
-    name = client.create_twin(definition()).name
+    name = client.create_twin(definition(), scene_later=True).name
     for call in (
         lambda: client.get_state(name),
         lambda: client.get_parameters(name),
@@ -409,7 +466,7 @@ def test_a_scene_is_uploaded_validated_downloaded_and_deleted(client: Client, tm
     saved = client.download_scene("pendulum", tmp_path, version=1)
     with zipfile.ZipFile(saved) as packed:
         assert packed.read("pendulum.usda") == PENDULUM.read_bytes()
-    twin = client.create_twin(definition(scene={"uri": first.uri}))
+    twin = client.create_twin(definition(scene={"uri": first.uri}), scene_later=True)
     with pytest.raises(ConflictError, match=f"is used by {twin.name}"):
         client.delete_scene("pendulum")
     client.delete_twin(twin.name)
@@ -494,7 +551,7 @@ def test_links_that_are_forged(http: httpx.Client, token: str) -> None:
 
 async def test_the_asynchronous_client_does_the_same(url: str) -> None:
     async with AsyncClient(url) as client:
-        made = await client.create_twin(definition())
+        made = await client.create_twin(definition(), scene_later=True)
         assert await client.get_twin(made.name) == made
         assert (await client.get_health()).status == "alive"
         with pytest.raises(ConflictError, match="not running"):

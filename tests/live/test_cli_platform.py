@@ -258,7 +258,10 @@ def test_a_scene_that_is_used_is_kept(platform: Platform, swing: str, tmp_path: 
 def test_a_twin_that_cannot_run_says_why(platform: Platform, tmp_path: Path) -> None:
     config = tmp_path / "gone.yaml"
     config.write_text(f"name: gone\nscene: {{uri: {tmp_path}/gone.usda}}\nengine: {{type: mujoco}}\n")
-    platform("create", "--config", str(config))
+    early = platform("create", "--config", str(config), code=2).stderr
+    assert f"{config}:2: scene.uri: the scene cannot be loaded: {tmp_path}/gone.usda: There is no file" in early
+    assert "--scene-later" in early
+    platform("create", "--config", str(config), "--scene-later")
     refused = platform("start", "gone", code=4)
     assert refused.stderr.startswith("Error: Twin 'gone' cannot run.")
     assert "gone.usda" in refused.stderr

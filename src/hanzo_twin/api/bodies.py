@@ -9,8 +9,9 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 
 from hanzo_twin.definition.models import AnyDefinition
-from hanzo_twin.definition.yaml_source import parse_definition, parse_definition_object
-from hanzo_twin.errors import InvalidInputError
+from hanzo_twin.definition.reader import read_document
+from hanzo_twin.definition.yaml_source import parse_definition, parse_definition_object, with_lines
+from hanzo_twin.errors import DefinitionError, InvalidInputError
 
 _JSON = ("application/json",)
 _YAML = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
@@ -78,6 +79,12 @@ async def read_definition(request: Request) -> AnyDefinition:
         raise InvalidInputError(f"The body is not UTF-8: byte {error.start} cannot be read.") from error
     # Variables of the server's environment are none of the sender's business.
     return parse_definition(text, "body", environ={})
+
+
+def in_the_body(error: DefinitionError, request: Request, body: bytes) -> DefinitionError:
+    """``error``, which names fields of the definition in ``body``, with their lines where that is YAML."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return with_lines(error, read_document(body.decode()), "body") if kind in _YAML else error
 
 
 async def read_merge_patch(request: Request) -> dict[str, Any]:

@@ -50,6 +50,10 @@ SceneRef = Annotated[
 Wait = Annotated[
     float, Query(ge=0, le=300, allow_inf_nan=False, description="Wait so long for it to happen, s; 0 does not wait.")
 ]
+SceneLater = Annotated[
+    bool,
+    Query(description="The scene comes later: do not look at it now. It is looked at when the twin starts."),
+]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most items to return.")]
 Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]
 Organization = Annotated[str | None, Query(max_length=63, description="Only of this organization.")]

@@ -10,7 +10,7 @@ import typer
 
 from hanzo_twin.cli.arguments import Twin, assignments, connect
 from hanzo_twin.cli.output import Json, emit, fields, note, number, say, table, time_text
-from hanzo_twin.errors import InvalidInputError, OutputError, RuntimeUnavailableError
+from hanzo_twin.errors import DefinitionError, InvalidInputError, OutputError, RuntimeUnavailableError
 
 if TYPE_CHECKING:
     from hanzo_twin.service.views import StateView, TwinSummary, TwinView
@@ -28,14 +28,21 @@ def create(
     ctx: typer.Context,
     config: Annotated[Path, typer.Option("--config", "-c", help="Definition of the twin, YAML or JSON.")],
     start: Annotated[bool, typer.Option("--start", help="Start it, too.")] = False,
+    scene_later: Annotated[
+        bool, typer.Option("--scene-later", help="The scene comes later: do not check now that the definition fits it.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Create a twin from a definition."""
-    from hanzo_twin.definition.yaml_source import definition_object, load_definition
+    """Create a twin from a definition; its scene is loaded once and everything it names is looked up in it."""
+    from hanzo_twin.definition.reader import read_document, read_text
+    from hanzo_twin.definition.yaml_source import definition_object, load_definition, with_lines
 
     definition = definition_object(load_definition(config))
     with connect(ctx) as client:
-        view = client.create_twin(definition)
+        try:
+            view = client.create_twin(definition, scene_later=scene_later)
+        except DefinitionError as error:
+            raise with_lines(error, read_document(read_text(config, DefinitionError)), str(config)) from error
         if start:
             view = _reached(client.start_twin(str(view.id), wait_seconds=60.0), "running", 60.0)
     _show(view, json, "is created" if not start else f"is {view.phase}")

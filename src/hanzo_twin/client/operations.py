@@ -46,6 +46,9 @@ from hanzo_twin.service.views import (
     VerificationView,
 )
 
+_SCENE_TIMEOUT_S = 90.0
+"""For calls in which the server loads a scene, to which it gives 60 s."""
+
 
 def list_twins(
     *,
@@ -61,15 +64,29 @@ def list_twins(
     return Call(method="GET", path="/v1/twins", params={**params, "tag": list(tag)}, read=into(Page[TwinSummary]))
 
 
-def create_twin(definition: Mapping[str, Any]) -> Call[TwinView]:
-    """Store a definition as a new twin; it does not start."""
-    return Call(method="POST", path="/v1/twins", json=dict(definition), read=into(TwinView))
+def create_twin(definition: Mapping[str, Any], *, scene_later: bool = False) -> Call[TwinView]:
+    """Store a definition as a new twin; it does not start. With ``scene_later`` the scene is not looked at."""
+    return Call(
+        method="POST",
+        path="/v1/twins",
+        json=dict(definition),
+        params=_later(scene_later),
+        timeout_s=_SCENE_TIMEOUT_S,
+        read=into(TwinView),
+    )
 
 
-def create_twin_from_yaml(text: str) -> Call[TwinView]:
+def create_twin_from_yaml(text: str, *, scene_later: bool = False) -> Call[TwinView]:
     """As `create_twin`, from YAML."""
-    headers = {"content-type": "application/yaml"}
-    return Call(method="POST", path="/v1/twins", content=text.encode(), headers=headers, read=into(TwinView))
+    return Call(
+        method="POST",
+        path="/v1/twins",
+        content=text.encode(),
+        headers={"content-type": "application/yaml"},
+        params=_later(scene_later),
+        timeout_s=_SCENE_TIMEOUT_S,
+        read=into(TwinView),
+    )
 
 
 def get_twin(twin: str) -> Call[TwinView]:
@@ -77,12 +94,22 @@ def get_twin(twin: str) -> Call[TwinView]:
     return Call(method="GET", path=_twin(twin), read=into(TwinView))
 
 
-def update_twin(twin: str, patch: Mapping[str, Any], *, revision: int | None = None) -> Call[TwinView]:
+def update_twin(
+    twin: str, patch: Mapping[str, Any], *, revision: int | None = None, scene_later: bool = False
+) -> Call[TwinView]:
     """Change the definition by a JSON merge patch (RFC 7396), if it still has that ``revision``."""
     headers = {"content-type": "application/merge-patch+json"}
     if revision is not None:
         headers["if-match"] = f'"{revision}"'
-    return Call(method="PATCH", path=_twin(twin), json=dict(patch), headers=headers, read=into(TwinView))
+    return Call(
+        method="PATCH",
+        path=_twin(twin),
+        json=dict(patch),
+        headers=headers,
+        params=_later(scene_later),
+        timeout_s=_SCENE_TIMEOUT_S,
+        read=into(TwinView),
+    )
 
 
 def delete_twin(twin: str) -> Call[None]:
@@ -367,6 +394,10 @@ def get_health() -> Call[HealthView]:
 def get_readiness() -> Call[ReadinessView]:
     """Whether the server can serve. Raises UnavailableError, which says why, where it cannot."""
     return Call(method="GET", path="/ready", read=into(ReadinessView), timeout_s=10)
+
+
+def _later(scene_later: bool) -> dict[str, str]:
+    return {"scene_later": "true"} if scene_later else {}
 
 
 def _twin(twin: str, rest: str = "") -> str:

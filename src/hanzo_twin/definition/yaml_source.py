@@ -14,7 +14,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hanzo_twin.definition.document import Document, Location, Trouble, problem_lines, problem_message
+from hanzo_twin.definition.document import (
+    Document,
+    Location,
+    Trouble,
+    location_text,
+    problem_lines,
+    problem_message,
+)
 from hanzo_twin.definition.models import AnyDefinition, InfrastructureTwinDefinition, TwinDefinition
 from hanzo_twin.definition.problems import validate
 from hanzo_twin.definition.reader import MAX_DEPTH, read_document, read_text
@@ -75,6 +82,27 @@ def parse_definition_object(data: object, source_name: str = "definition") -> An
     return _build(document, document, source_name, None)
 
 
+def with_lines(error: DefinitionError, document: Document, source_name: str) -> DefinitionError:
+    """``error`` as if it had been found in ``document``: each problem with the line at which its field stands.
+
+    Args:
+        error: from somebody who got the definition as data, and so knows fields but no lines. What it calls the
+            definition ends at the first colon of a problem.
+        source_name: stands for the file in messages.
+    """
+    places = {location_text(location): location for location in document.lines}
+    troubles = []
+    for problem in error.problems:
+        rest = problem.partition(": ")[2]
+        around = [
+            text for text in places if rest.startswith(text) and rest[len(text) : len(text) + 1] in (":", ".", "[")
+        ]
+        nearest_place = max(around, key=len, default="")
+        line = document.lines.get(places.get(nearest_place, ()))
+        troubles.append(Trouble(line=line, location=(), text=rest))
+    return _error(troubles, source_name, hint=error.hint)
+
+
 def dump_definition(definition: AnyDefinition) -> str:
     """``definition`` as YAML; `parse_definition` gives an equal one back. Defaults are left out."""
     return write_yaml(escape(definition_object(definition), keep=_is_secret))
@@ -119,9 +147,9 @@ def _build(document: Document, expanded: Document, source_name: str, folder: Pat
     return definition
 
 
-def _error(troubles: Sequence[Trouble], source_name: str) -> DefinitionError:
+def _error(troubles: Sequence[Trouble], source_name: str, hint: str = "") -> DefinitionError:
     problems = problem_lines(troubles, source_name)
-    return DefinitionError(problem_message("The definition has", problems), problems=problems)
+    return DefinitionError(problem_message("The definition has", problems), hint=hint, problems=problems)
 
 
 def _is_secret(location: Location) -> bool:

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
-import resource
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
@@ -23,9 +16,7 @@ from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.load import Reference, inspect_scene
 from hanzo_twin.scene.model import Camera, Scene, Sensor
 from hanzo_twin.scene.sensors import read_settings
-
-MEMORY_BYTES = 32 * 2**30
-"""Address space of the checking process; USD and an engine map several GiB that they never touch."""
+from hanzo_twin.service import isolation
 
 CHILD = ("-m", "hanzo_twin.service.scene_check")
 """How the interpreter starts the checking process."""
@@ -153,21 +144,17 @@ def check_scene(
     if engine is not None:
         load_engine(engine)
     name = os.fspath(source)
-    with TemporaryDirectory(prefix="hanzo-twin-check-") as folder:
-        answer = Path(folder) / "report.json"
-        request = {
-            "source": name,
-            "engine": engine,
-            "composition": [asdict(part) for part in composition],
-            "floating_base": floating_base,
-            "default_drives": default_drives,
-            "xacro_arguments": dict(xacro_arguments),
-            "addresses": addresses,
-            "timeout_s": timeout_s,
-            "answer": str(answer),
-        }
-        fatal = _run(request, timeout_s)
-        return SceneReport.from_dict(json.loads(answer.read_bytes())) if fatal is None else _unread(name, engine, fatal)
+    request = {
+        "source": name,
+        "engine": engine,
+        "composition": [asdict(part) for part in composition],
+        "floating_base": floating_base,
+        "default_drives": default_drives,
+        "xacro_arguments": dict(xacro_arguments),
+        "addresses": addresses,
+    }
+    answer = isolation.ask(CHILD, request, source=name, timeout_s=timeout_s)
+    return _unread(name, engine, answer) if isinstance(answer, Diagnosis) else SceneReport.from_dict(answer)
 
 
 def inspect_for_engine(
@@ -190,7 +177,7 @@ def inspect_for_engine(
     )
     broken = any(diagnosis.severity == "error" for diagnosis in diagnoses)
     if scene is not None and asked is not None and not broken:
-        diagnoses = (*_refusals(scene, asked), *_differences(scene, asked), *diagnoses)
+        diagnoses = (*refusals(scene, asked, EngineConfig()), *_differences(scene, asked), *diagnoses)
     return SceneReport(
         source=source,
         engine=engine,
@@ -204,57 +191,15 @@ def inspect_for_engine(
     )
 
 
-def _run(request: dict[str, Any], timeout_s: float) -> Diagnosis | None:
-    """Answer ``request`` in a child process; what went wrong with the child, None if nothing did."""
-    source = request["source"]
-    try:
-        child = subprocess.run(
-            [sys.executable, *CHILD],
-            input=json.dumps(request).encode(),
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return _fatal("file-hangs", source, f"Reading it takes more than {timeout_s:g} s.")
-    if child.returncode < 0:
-        return _fatal(
-            "file-crashes", source, f"Reading it kills the process that does so (signal {-child.returncode})."
-        )
-    if child.returncode > 0:
-        last = child.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        return _fatal("file-crashes", source, f"Reading it fails: {last or 'no reason is given'}.")
-    return None
-
-
-def _fatal(code: str, source: str, message: str) -> Diagnosis:
-    remedy = "The file is damaged, or too large: export it again, as .usda if it is .usdc."
-    return Diagnosis(severity="error", code=code, path=source, message=message, remedy=remedy)
-
-
 def _unread(source: str, engine: str | None, fatal: Diagnosis) -> SceneReport:
     return SceneReport(
         source=source, engine=engine, fingerprint="", counts=(), total_mass=0.0, articulations=(), diagnoses=(fatal,)
     )
 
 
-def main() -> None:
-    """The child of `check_scene`: the request comes on the standard input, the answer goes to the file it names."""
-    request = json.load(sys.stdin)
-    seconds = math.ceil(request["timeout_s"]) + 1
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    parts = [Reference(**part) for part in request["composition"]]
-    report = inspect_for_engine(
-        request["source"],
-        request["engine"],
-        parts,
-        request["floating_base"],
-        request["default_drives"],
-        request["xacro_arguments"],
-        request["addresses"],
-    )
-    Path(request["answer"]).write_text(json.dumps(report.to_dict()))
+def _respond(request: dict[str, Any]) -> dict[str, Any]:
+    parts = [Reference(**part) for part in request.pop("composition")]
+    return inspect_for_engine(**request, composition=parts).to_dict()
 
 
 def _counts(scene: Scene) -> tuple[tuple[str, int], ...]:
@@ -285,13 +230,13 @@ def _sensors(scene: Scene) -> tuple[SensorSummary, ...]:
     )
 
 
-def _refusals(scene: Scene, engine: Engine) -> tuple[Diagnosis, ...]:
+def refusals(scene: Scene, engine: Engine, config: EngineConfig) -> tuple[Diagnosis, ...]:
     """Why ``engine`` does not take ``scene``: all that its capabilities rule out, else what building it says."""
     ruled_out = tuple(_beyond_capabilities(scene, engine))
     if ruled_out:
         return ruled_out
     try:
-        engine.load_scene(scene, EngineConfig()).close()
+        engine.load_scene(scene, config).close()
     except HanzoTwinError as refusal:
         name = engine.capabilities().name
         return (
@@ -345,4 +290,4 @@ def _unsupported(engine: str, path: str, what: str, known: tuple[str, ...]) -> D
 
 
 if __name__ == "__main__":
-    main()
+    isolation.answer(_respond)

@@ -11,6 +11,7 @@ from hanzo_twin.definition.yaml_source import definition_object, parse_definitio
 from hanzo_twin.errors import ConflictError, InvalidInputError, NotFoundError
 from hanzo_twin.scene import library
 from hanzo_twin.service.context import Platform
+from hanzo_twin.service.definition_check import check_definition
 from hanzo_twin.service.lookup import find_twin
 from hanzo_twin.service.merge_patch import merge_patch
 from hanzo_twin.service.startable import check_startable
@@ -18,6 +19,8 @@ from hanzo_twin.service.views import Page, TwinSummary, TwinView
 from hanzo_twin.stores.records import Desired, Phase, TwinRecord
 
 _POLL_S = 0.1
+_PATCHED = "patched definition"
+_OF_THE_SCENE = ("scene", "engine", "sync")
 _FIXED = ("id", "organization", "created_at", "updated_at")
 
 
@@ -43,13 +46,19 @@ async def list_twins(
     return Page(items=items, next_cursor=page.next_cursor or None)
 
 
-async def create_twin(platform: Platform, definition: AnyDefinition) -> TwinView:
+async def create_twin(platform: Platform, definition: AnyDefinition, *, scene_later: bool = False) -> TwinView:
     """Store a new twin, stopped.
+
+    Args:
+        scene_later: do not look at its scene, which comes later; it is looked at when the twin starts.
 
     Raises:
         ConflictError: its name or id is taken. InvalidInputError: a path in it is relative.
+        DefinitionError: its scene cannot be loaded, or has not what it names.
     """
     _refuse_relative_paths(definition)
+    if isinstance(definition, TwinDefinition) and not scene_later:
+        await check_definition(platform, definition, "body")
     record = await platform.twins.create(
         **_columns(definition), twin_id=definition.id, organization=definition.organization
     )
@@ -62,17 +71,24 @@ async def get_twin(platform: Platform, twin: str) -> TwinView:
 
 
 async def update_twin(
-    platform: Platform, twin: str, patch: Mapping[str, Any], *, revision: int | None = None
+    platform: Platform,
+    twin: str,
+    patch: Mapping[str, Any],
+    *,
+    revision: int | None = None,
+    scene_later: bool = False,
 ) -> TwinView:
     """Change the definition by a JSON merge patch.
 
     Args:
         revision: change only what still has this revision. Without it, a change that comes in between is not lost
             either: this one is refused.
+        scene_later: as for `create_twin`. A patch that changes nothing about the scene does not look at it either.
 
     Raises:
         NotFoundError, ConflictError: no such twin, it was changed meanwhile, or the name is taken.
-        DefinitionError: the result is no definition. InvalidInputError: the patch changes what cannot be changed.
+        DefinitionError: the result is no definition, or does not fit its scene.
+        InvalidInputError: the patch changes what cannot be changed.
     """
     record = await find_twin(platform, twin)
     before = dict(record.definition)
@@ -80,8 +96,11 @@ async def update_twin(
     for name in _FIXED:
         if name in patch and merged.get(name) != before.get(name):
             raise InvalidInputError(f"'{name}' of a twin cannot be changed.", hint="Create another twin instead.")
-    definition = parse_definition_object(merged, "patched definition")
+    definition = parse_definition_object(merged, _PATCHED)
     _refuse_relative_paths(definition)
+    touched = any(merged.get(name) != before.get(name) for name in _OF_THE_SCENE)
+    if isinstance(definition, TwinDefinition) and touched and not scene_later:
+        await check_definition(platform, definition, _PATCHED)
     changed = await platform.twins.update(
         record.id,
         organization=None,

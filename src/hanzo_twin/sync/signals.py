@@ -53,9 +53,7 @@ class SignalTable:
         return [i for i, s in enumerate(self.signals) if s.role == role and s.quantity.kind in wanted]
 
     def _column(self, address: str, target: Target) -> int:
-        known = self._columns.get((address, target.role))
-        if known is not None:
-            return known
+        # Every mapping is checked, also the second one of an address: it may have a unit of its own.
         quantity = describe(self.scene, address)
         if quantity.kind == "parameter":
             raise AddressError(
@@ -78,6 +76,9 @@ class SignalTable:
                 f"'{address}' is measured in {quantity.unit}, and '{target.unit}' is no unit of that.",
                 hint=f"Allowed: {allowed or quantity.unit}.",
             )
+        known = self._columns.get((address, target.role))
+        if known is not None:
+            return known
         unit = quantity.unit or target.si_unit or ""
         self._columns[address, target.role] = len(self.signals)
         self.signals.append(Signal(address=address, quantity=quantity, role=target.role, unit=unit))

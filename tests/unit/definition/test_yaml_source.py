@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hanzo_twin.definition.models import AnyDefinition, InfrastructureTwinDefinition, TwinDefinition, require_physical
+from hanzo_twin.definition.reader import read_document
 from hanzo_twin.definition.sources import FileSource
 from hanzo_twin.definition.yaml_source import (
     definition_json_schema,
@@ -22,6 +23,7 @@ from hanzo_twin.definition.yaml_source import (
     load_definition,
     parse_definition,
     parse_definition_object,
+    with_lines,
 )
 from hanzo_twin.errors import DefinitionError
 
@@ -348,3 +350,26 @@ def test_the_dump_is_short_and_keeps_what_identifies() -> None:
     )
     assert not isinstance(definition, InfrastructureTwinDefinition)
     assert math.isfinite(require_physical(definition).engine.config.step_hz)
+
+
+def test_problems_found_elsewhere_get_the_lines_of_the_file() -> None:
+    text = GOOD + "sync:\n  sources:\n    - type: file\n      path: a.csv\n      mapping:\n        'a: b': /World/x.y\n"
+    told = DefinitionError(
+        "The definition has 4 problems: …",
+        hint="Look.",
+        problems=[
+            "body: sync.sources[0].mapping['a: b']: no such prim",
+            "body: scene.uri: it cannot be loaded",
+            "body: engine.config.step_hzz: unknown",
+            "body: sync.rate_hz: too slow",
+        ],
+    )
+    located = with_lines(told, read_document(text), "twin.yaml")
+    assert located.problems == (
+        "twin.yaml:3: scene.uri: it cannot be loaded",
+        "twin.yaml:6: engine.config.step_hzz: unknown",
+        "twin.yaml:8: sync.rate_hz: too slow",
+        "twin.yaml:13: sync.sources[0].mapping['a: b']: no such prim",
+    )
+    assert located.hint == "Look."
+    assert located.message.startswith("The definition has 4 problems:\n  twin.yaml:3: scene.uri")

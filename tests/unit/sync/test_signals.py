@@ -55,3 +55,10 @@ def test_a_unit_of_something_else_is_refused() -> None:
     with pytest.raises(AddressError, match="is measured in rad/s, and 'kg' is no unit of that") as refused:
         SignalTable(scene).resolve(Target.model_validate({"to": f"{joint}.velocity", "unit": "kg"}))
     assert refused.value.hint == "Allowed: rad/s, deg/s, rpm."
+
+
+def test_the_second_mapping_of_an_address_is_checked_as_the_first() -> None:
+    table = SignalTable(pendulum())
+    table.resolve(target(f"{HINGE}.position", unit="deg"))
+    with pytest.raises(AddressError, match="is measured in rad, and 'mm' is no unit of that"):
+        table.resolve(target(f"{HINGE}.position", unit="mm"))

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.exceptions import HTTPException
 
-from hanzo_twin.api.bodies import DEFINITION_BODY, PATCH_BODY, read_definition, read_merge_patch
-from hanzo_twin.api.dependencies import NO_FILTER, Cursor, Limit, Organization, PlatformDep, TwinRef
+from hanzo_twin.api.bodies import DEFINITION_BODY, PATCH_BODY, in_the_body, read_definition, read_merge_patch
+from hanzo_twin.api.dependencies import NO_FILTER, Cursor, Limit, Organization, PlatformDep, SceneLater, TwinRef
 from hanzo_twin.api.problems import documented
-from hanzo_twin.errors import InvalidInputError
+from hanzo_twin.errors import DefinitionError, InvalidInputError
 from hanzo_twin.service import twins
 from hanzo_twin.service.views import Page, TwinSummary, TwinView
 
@@ -46,9 +46,19 @@ async def list_twins(
     responses=documented(409, 413, 415),
     openapi_extra=DEFINITION_BODY,
 )
-async def create_twin(request: Request, response: Response, platform: PlatformDep) -> TwinView:
-    """Store a definition (JSON or YAML) as a new twin. It does not start by itself."""
-    view = await twins.create_twin(platform, await read_definition(request))
+async def create_twin(
+    request: Request, response: Response, platform: PlatformDep, scene_later: SceneLater = False
+) -> TwinView:
+    """Store a definition (JSON or YAML) as a new twin. It does not start by itself.
+
+    The scene is loaded once, and every address in the definition is looked up in it: what would stop the twin at its
+    start is refused here, field by field.
+    """
+    definition = await read_definition(request)
+    try:
+        view = await twins.create_twin(platform, definition, scene_later=scene_later)
+    except DefinitionError as error:
+        raise in_the_body(error, request, await request.body()) from error
     response.headers["Location"] = f"/v1/twins/{view.id}"
     return _tagged(response, view)
 
@@ -67,14 +77,23 @@ async def get_twin(response: Response, platform: PlatformDep, twin: TwinRef) -> 
     openapi_extra=PATCH_BODY,
 )
 async def update_twin(
-    request: Request, response: Response, platform: PlatformDep, twin: TwinRef, if_match: IfMatch = None
+    request: Request,
+    response: Response,
+    platform: PlatformDep,
+    twin: TwinRef,
+    if_match: IfMatch = None,
+    scene_later: SceneLater = False,
 ) -> TwinView:
-    """Change the definition by a JSON merge patch (RFC 7396). A running twin takes it up when it starts next."""
+    """Change the definition by a JSON merge patch (RFC 7396). A running twin takes it up when it starts next.
+
+    What changes in `scene`, `engine` or `sync` is checked against the scene, as for a new twin.
+    """
     patch, revision = await read_merge_patch(request), _revision(if_match)
     current = await twins.get_twin(platform, twin)
     if revision not in (None, current.revision):
         raise HTTPException(412, f"Twin '{current.name}' has revision {current.revision} by now, not {revision}.")
-    return _tagged(response, await twins.update_twin(platform, twin, patch, revision=revision))
+    changed = await twins.update_twin(platform, twin, patch, revision=revision, scene_later=scene_later)
+    return _tagged(response, changed)
 
 
 @router.delete(
