@@ -160,6 +160,41 @@ class JointConformance(FeatureSuite):
         assert moved == pytest.approx([exact, exact], abs=10 / np.e / CONFIG.step_hz)
         assert moved[0] == pytest.approx(moved[1], abs=1e-9 if capabilities.precision == "double" else 1e-5)
 
+    def test_acceleration_drives_accelerate_whatever_hangs_on_their_joint(
+        self, engine: Engine, capabilities: EngineCapabilities
+    ) -> None:
+        self.need(capabilities, "acceleration_drives")
+        with running(engine, feature_scenes.accelerated_pendulum()) as simulation:
+            path = "/World/double_pendulum"
+            simulation.set_joint_command(path, JointCommand(positions=np.array([0.1, 0.5])))
+            seen = simulation.get_observation(path)
+            # From rest without gravity, k (target − q) of the shoulder alone is its acceleration: M a = (τ, 0) with
+            # τ = k (target − q) / (M⁻¹)₀₀. The elbow is bent: M is that of two rods, I = 1/12, at a right angle.
+            inertia = np.array([[1 / 3 + 1 / 3 + 1, 1 / 3], [1 / 3, 1 / 3]])
+            efforts = 100.0 * 0.1 / np.linalg.inv(inertia)[0, 0], 0.0
+            assert seen["efforts"] == pytest.approx(efforts, rel=1e-9 if capabilities.precision == "double" else 1e-5)
+            simulation.step(10)
+            # Undamped, the speed is (k/ω) 0.1 sin ωt, ω² = k, but for what elbow and shoulder have turned meanwhile.
+            speed = simulation.get_observation(path)["velocities"][0]
+            assert speed == pytest.approx(np.sin(10.0 * 0.01), rel=0.01)
+
+    def test_a_state_with_acceleration_drives_continues_to_the_bit(
+        self, engine: Engine, capabilities: EngineCapabilities
+    ) -> None:
+        self.need(capabilities, "acceleration_drives")
+        with running(engine, feature_scenes.accelerated_pendulum()) as simulation:
+            path = "/World/double_pendulum"
+            simulation.set_joint_command(path, JointCommand(positions=np.array([0.4, 0.5])))
+            simulation.step(20)
+            state, fork = simulation.get_state(), simulation.fork()
+            simulation.step(30)
+            fork.step(30)
+            assert fork.get_state() == simulation.get_state()
+            fork.set_state(state)
+            fork.step(30)
+            assert fork.get_state().joint_positions.tolist() == simulation.get_state().joint_positions.tolist()
+            fork.close()
+
     def test_a_mimic_follows(self, engine: Engine, capabilities: EngineCapabilities) -> None:
         self.need(capabilities, "mimic_joints")
         with running(engine, feature_scenes.mimic()) as simulation:

@@ -127,6 +127,15 @@ def mimic() -> Scene:
     return replace(scene, joints={**scene.joints, elbow: replace(scene.joints[elbow], mimic=follows)})
 
 
+def accelerated_pendulum() -> Scene:
+    """A double pendulum bent to a right angle without gravity; an acceleration drive of 100/s² on its shoulder."""
+    scene = scenes.double_pendulum(initial_positions=(0.0, np.pi / 2))
+    shoulder = "/World/double_pendulum/shoulder"
+    drive = Drive(stiffness=100.0, mode="acceleration")
+    joints = {**scene.joints, shoulder: replace(scene.joints[shoulder], drive=drive)}
+    return replace(scene, joints=joints, gravity=(0.0, 0.0, 0.0))
+
+
 def speed_limited() -> Scene:
     """`scenes.cart` whose slide may move with 0.5 m/s."""
     scene = scenes.cart()

@@ -10,6 +10,7 @@ import mujoco
 
 from hanzo_twin.engines.differences import differences
 from hanzo_twin.engines.features import check_features, missing
+from hanzo_twin.engines.mujoco.acceleration import accelerated
 from hanzo_twin.engines.mujoco.attributes import honoured
 from hanzo_twin.engines.mujoco.batch import MujocoBatch
 from hanzo_twin.engines.mujoco.divergence import report_warnings_to_log
@@ -18,7 +19,8 @@ from hanzo_twin.engines.mujoco.model import build_model, diagnose_model
 from hanzo_twin.engines.mujoco.native_state import ENGINE
 from hanzo_twin.engines.mujoco.parameters import SUPPORTED
 from hanzo_twin.engines.mujoco.simulation import MujocoSimulation
-from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
+from hanzo_twin.engines.port import Batch, EngineCapabilities, EngineConfig
+from hanzo_twin.engines.serial import SerialBatch
 from hanzo_twin.errors import InvalidInputError
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Scene
@@ -52,6 +54,7 @@ class MujocoEngine:
                 "d6_joints",
                 "d6_rotations",
                 "d6_drives",
+                "acceleration_drives",
                 "mimic_joints",
                 "loops",
                 "kinematic_bodies",
@@ -87,11 +90,13 @@ class MujocoEngine:
         simulation.start()
         return simulation
 
-    def load_batch(
-        self, scene: Scene, config: EngineConfig, num_envs: int, *, threads: int | None = None
-    ) -> MujocoBatch:
+    def load_batch(self, scene: Scene, config: EngineConfig, num_envs: int, *, threads: int | None = None) -> Batch:
+        """As `BatchEngine` says; where drives are of mode ``acceleration``, worlds are stepped one after the other."""
         if num_envs < 1 or (threads is not None and threads < 1):
             raise InvalidInputError(
                 f"A batch cannot have {num_envs} envs on {threads} threads.", hint="Allowed: at least one of each."
             )
+        if accelerated(scene):
+            first = self.load_scene(scene, config)
+            return SerialBatch([first, *(first.fork() for _ in range(num_envs - 1))])
         return MujocoBatch(self.load_scene(scene, config), num_envs, threads or len(os.sched_getaffinity(0)))

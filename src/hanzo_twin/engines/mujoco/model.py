@@ -19,24 +19,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import mujoco
-import numpy as np
 
 from hanzo_twin.engines.hulls import colliders, shape_of
 from hanzo_twin.engines.mujoco.attributes import has_touch, write_joint, write_options, write_touch
 from hanzo_twin.engines.mujoco.contacts import Collider, add_pairs, collision_bits, everything, separated
 from hanzo_twin.engines.mujoco.geometry import add_geom
 from hanzo_twin.engines.mujoco.integration import asks_explicit, choose_integrator, diagnose_integrator
+from hanzo_twin.engines.mujoco.joint_elements import add_axis_drives, add_drive, add_joint, add_mimic
 from hanzo_twin.engines.mujoco.loops import add_loop_closure
-from hanzo_twin.engines.parameters import drive_limit
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.errors import SceneError, UnsupportedError
 from hanzo_twin.scene.diagnostics import Diagnosis
-from hanzo_twin.scene.model import Axis, Body, Drive, Joint, Scene, Shape
-from hanzo_twin.spatial import rotation_matrix
-
-UNLIMITED = 1e10
-_JOINT = mujoco.mjtJoint
-_AXES = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
+from hanzo_twin.scene.model import Body, Joint, Scene, Shape
 
 
 def build_model(scene: Scene, config: EngineConfig, customize: Callable[[Any], None] | None = None) -> Any:
@@ -82,14 +76,14 @@ def build_spec(scene: Scene, config: EngineConfig) -> Any:
         bodies[body.path] = _add_body(spec, bodies, scene, body)
     _add_colliders(spec, bodies, scene, option_seconds)
     for joint in actuated_joints(scene):
-        _add_drive(spec, joint)
+        add_drive(spec, joint)
     for joint in scene.joints.values():
         if joint.closes_loop:
             add_loop_closure(spec, bodies, joint)
         elif joint.kind == "d6":
-            _add_axis_drives(spec, joint)
+            add_axis_drives(spec, joint)
         elif joint.mimic is not None:
-            _add_mimic(spec, joint)
+            add_mimic(spec, joint)
     return spec
 
 
@@ -178,113 +172,10 @@ def _add_body(spec: Any, bodies: dict[str, Any], scene: Scene, body: Body) -> An
     elif joint is None:
         added.add_freejoint(name=f"{body.path}/free")
     else:
-        _add_joint(added, joint)
+        add_joint(added, joint)
         for made in added.joints:
             write_joint(made, scene, joint.path)
     return added
-
-
-def _add_joint(body: Any, joint: Joint) -> None:
-    if joint.kind == "fixed":
-        return
-    if joint.kind in ("revolute", "prismatic"):
-        limited = np.isfinite(joint.lower) or np.isfinite(joint.upper)
-        body.add_joint(
-            name=joint.path,
-            type=_JOINT.mjJNT_HINGE if joint.kind == "revolute" else _JOINT.mjJNT_SLIDE,
-            pos=joint.pose_child_joint.position,
-            axis=rotation_matrix(joint.pose_child_joint.orientation) @ np.asarray(joint.axis),
-            limited=limited,
-            range=[max(joint.lower, -UNLIMITED), min(joint.upper, UNLIMITED)] if limited else [0, 0],
-            armature=joint.armature,
-            damping=[joint.damping, 0, 0],
-            frictionloss=joint.friction,
-            stiffness=[joint.stiffness, 0, 0],
-            springref=joint.rest_position,
-        )
-    elif joint.kind == "spherical":
-        _add_ball(body, joint)
-    else:
-        _add_d6(body, joint)
-
-
-def _add_ball(body: Any, joint: Joint) -> None:
-    body.add_joint(
-        name=joint.path,
-        type=_JOINT.mjJNT_BALL,
-        pos=joint.pose_child_joint.position,
-        limited=False,
-        armature=joint.armature,
-        damping=[joint.damping, 0, 0],
-        frictionloss=joint.friction,
-    )
-
-
-def _add_d6(body: Any, joint: Joint) -> None:
-    """Joints of one freedom, translations first: MuJoCo moves a body by its joints in their order."""
-    frame = rotation_matrix(joint.pose_child_joint.orientation)
-    for axis in d6_axes(joint):
-        limited = np.isfinite(axis.lower) or np.isfinite(axis.upper)
-        body.add_joint(
-            name=axis_name(joint, axis),
-            type=_JOINT.mjJNT_HINGE if axis.rotation else _JOINT.mjJNT_SLIDE,
-            pos=joint.pose_child_joint.position,
-            axis=frame @ np.asarray(_AXES[axis.name]),
-            limited=limited,
-            range=[max(axis.lower, -UNLIMITED), min(axis.upper, UNLIMITED)] if limited else [0, 0],
-            damping=[joint.damping, 0, 0],
-            frictionloss=joint.friction,
-            armature=joint.armature,
-        )
-
-
-def d6_axes(joint: Joint) -> list[Axis]:
-    """The free axes of a D6 joint in the order in which they move it."""
-    return sorted(joint.free_axes, key=lambda axis: (axis.rotation, axis.name))
-
-
-def axis_name(joint: Joint, axis: Axis) -> str:
-    """MuJoCo's name of one free axis of a D6 joint."""
-    return f"{joint.path}/{'rotation' if axis.rotation else 'translation'}_{axis.name}"
-
-
-def _add_drive(spec: Any, joint: Joint) -> None:
-    """Every joint gets an actuator, if only of zero gain, so that gains are parameters of every joint."""
-    actuator = _actuator(spec, joint.path, joint.drive, min(drive_limit(joint), UNLIMITED))
-    actuator.gainprm[0] = 1.0
-
-
-def _add_axis_drives(spec: Any, joint: Joint) -> None:
-    """Drives of a D6 joint hold their authored targets; nothing commands them."""
-    for axis in joint.free_axes:
-        if axis.drive is not None:
-            limit = min(axis.drive.max_effort, UNLIMITED)
-            actuator = _actuator(spec, axis_name(joint, axis), axis.drive, limit)
-            target = axis.drive.stiffness * axis.drive.target_position
-            actuator.biasprm[0] = target + axis.drive.damping * axis.drive.target_velocity
-
-
-def _actuator(spec: Any, joint_name: str, drive: Drive | None, limit: float) -> Any:
-    actuator = spec.add_actuator(name=joint_name, target=joint_name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
-    actuator.gaintype, actuator.biastype = mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtBias.mjBIAS_AFFINE
-    stiffness, damping = (drive.stiffness, drive.damping) if drive else (0.0, 0.0)
-    actuator.gainprm[0] = 0.0
-    actuator.biasprm[1], actuator.biasprm[2] = -stiffness, -damping
-    actuator.forcelimited, actuator.forcerange = True, [-limit, limit]
-    actuator.ctrllimited = False
-    return actuator
-
-
-def _add_mimic(spec: Any, joint: Joint) -> None:
-    assert joint.mimic is not None
-    equality = spec.add_equality(
-        name=f"{joint.path}/mimic",
-        type=mujoco.mjtEq.mjEQ_JOINT,
-        objtype=mujoco.mjtObj.mjOBJ_JOINT,
-        name1=joint.path,
-        name2=joint.mimic.joint,
-    )
-    equality.data[:5] = [joint.mimic.offset, joint.mimic.multiplier, 0.0, 0.0, 0.0]
 
 
 def _add_filtered_pairs(spec: Any, scene: Scene, members: dict[str, set[str]]) -> None:

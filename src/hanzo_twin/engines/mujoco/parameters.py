@@ -14,8 +14,8 @@ import mujoco
 import numpy as np
 
 from hanzo_twin.engines.materials import DEFAULT, friction_between
+from hanzo_twin.engines.mujoco.joint_elements import UNLIMITED
 from hanzo_twin.engines.mujoco.layout import Layout
-from hanzo_twin.engines.mujoco.model import UNLIMITED
 from hanzo_twin.engines.parameters import ParameterValues
 from hanzo_twin.scene.addresses import Address
 from hanzo_twin.scene.model import Scene

@@ -9,6 +9,8 @@ import numpy as np
 from hanzo_twin.spatial import FloatArray
 
 _FIELDS = ("positions", "velocities", "efforts")
+Law = tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]
+"""Drive, stiffness, damping and limit of all actuators, of which the joints are the first; the commanded efforts."""
 
 
 class JointReadings(Mapping[str, FloatArray]):
@@ -20,14 +22,8 @@ class JointReadings(Mapping[str, FloatArray]):
 
     __slots__ = ("_columns", "_law", "_positions", "_velocities")
 
-    def __init__(
-        self, columns: slice, positions: FloatArray, velocities: FloatArray, law: tuple[FloatArray, ...]
-    ) -> None:
-        """Take all joints' arrays and show ``columns``.
-
-        ``law`` is (drive, stiffness, damping, limit) of all actuators, of which the joints are the first, and the
-        joints' commanded efforts.
-        """
+    def __init__(self, columns: slice, positions: FloatArray, velocities: FloatArray, law: Law) -> None:
+        """Take all joints' arrays and show ``columns``."""
         positions.setflags(write=False)
         velocities.setflags(write=False)
         self._columns = columns

@@ -12,12 +12,13 @@ from mujoco import mj_step
 
 from hanzo_twin.engines.effective import effective_scene
 from hanzo_twin.engines.mujoco import native_state
+from hanzo_twin.engines.mujoco.acceleration import AccelerationDrives, accelerated
 from hanzo_twin.engines.mujoco.divergence import DIVERGED, divergence
 from hanzo_twin.engines.mujoco.layout import Layout
 from hanzo_twin.engines.mujoco.native_state import ENGINE, INPUTS, PHYSICS
 from hanzo_twin.engines.mujoco.parameters import SUPPORTED, ModelParameters
 from hanzo_twin.engines.mujoco.placement import body_states, place_at_start, set_body
-from hanzo_twin.engines.mujoco.readings import JointReadings
+from hanzo_twin.engines.mujoco.readings import JointReadings, Law
 from hanzo_twin.engines.mujoco.touching import read_contacts
 from hanzo_twin.engines.parameters import ParameterValues, gravity_addresses
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
@@ -39,7 +40,19 @@ from hanzo_twin.sensors.suite import Held
 from hanzo_twin.spatial import FloatArray, IntArray
 
 # What a closed simulation lets go of.
-_HELD = ("sensors", "_parameters", "_model", "_data", "_qpos", "_qvel", "_ctrl", "_applied", "_warnings", "_scratch")
+_HELD = (
+    "sensors",
+    "_parameters",
+    "_acceleration",
+    "_model",
+    "_data",
+    "_qpos",
+    "_qvel",
+    "_ctrl",
+    "_applied",
+    "_warnings",
+    "_scratch",
+)
 
 
 class MujocoSimulation:
@@ -63,6 +76,7 @@ class MujocoSimulation:
         values = ParameterValues(scene, engine=ENGINE, supported=SUPPORTED)
         self._parameters = ModelParameters(scene, layout, model, values)
         self._substeps = config.substeps
+        self._accelerated = accelerated(scene)
         self._closed = False
         self._attach(mujoco.MjData(model))
         self._scratch: Any = None
@@ -81,9 +95,12 @@ class MujocoSimulation:
     def _read_model(self) -> None:
         """Hold the model and what its drives need of it, which may have changed."""
         self._model = self._parameters.model
+        self._acceleration = AccelerationDrives(self._accelerated, self._model) if self._accelerated else None
         self._stiffness = -self._model.actuator_biasprm[:, 1]
         self._damping = -self._model.actuator_biasprm[:, 2]
         self._limits = self._model.actuator_forcerange[:, 1].copy()
+        if self._acceleration is not None:
+            self._model = self._acceleration.model
         self._kinematics_stale = True
         self._effective: Scene | None = None
         self._write_command()
@@ -128,7 +145,10 @@ class MujocoSimulation:
             self.sensors.advance(n, self._advance)
 
     def _advance(self, engine_steps: int) -> None:
-        mj_step(self._model, self._data, engine_steps)
+        if self._acceleration is None:
+            mj_step(self._model, self._data, engine_steps)
+        else:
+            self._acceleration.step(self._data, engine_steps)
         self._kinematics_stale = True
         velocity = self._qvel
         if self._warnings.tobytes() != self._no_warnings or not velocity.dot(velocity) < DIVERGED:
@@ -189,12 +209,21 @@ class MujocoSimulation:
             layout = self.layout
             positions, velocities = self._qpos[layout.positions].copy(), self._qvel[layout.velocities].copy()
             law = (self._drive, self._stiffness, self._damping, self._limits, self._efforts)
+            if self._acceleration is not None:
+                law = self._scaled(law, self._acceleration)
             readings = JointReadings(columns, positions, velocities, law)
             return Observation(path=path, time=self._data.time, data=readings)
         row = self.layout.body_rows.get(path)
         if row is not None:
             return Observation(path=path, time=self._data.time, data=self._observe_body(row))
         return observe_sensor(self.sensors, path, {**self.layout.columns, **self.layout.body_rows})
+
+    def _scaled(self, law: Law, drives: AccelerationDrives) -> Law:
+        """``law`` with the gains that acceleration drives have now."""
+        self._refresh_kinematics()
+        scales = drives.scales(self._data)
+        wanted, stiffness, damping, limits, efforts = law
+        return wanted * scales, stiffness * scales, damping * scales, limits, efforts
 
     def render(self, camera: str | Camera, params: RenderParams) -> Observation:
         self._check_open()

@@ -253,7 +253,6 @@ DENT = Mesh(
 )
 REFUSED = {
     "dented mesh": (with_shape(BOX, "/World/box", geometry=DENT), "'/World/box/shape' asks for its triangles"),
-    "acceleration drive": (with_joint(ARM, JOINT, drive=Drive(mode="acceleration")), f"'{JOINT}' has one"),
     "spherical limit": (with_joint(ARM, JOINT, kind="spherical"), f"cannot limit the spherical joint '{JOINT}'"),
     "prismatic loop": (
         replace(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from hanzo_twin.engines.mujoco import MujocoEngine
+from hanzo_twin.engines.mujoco.batch import MujocoBatch
 from hanzo_twin.engines.port import EngineConfig, JointCommand
 from hanzo_twin.scene.model import Body, Joint, Material, Scene
 from hanzo_twin.testing import scenes
@@ -121,6 +122,7 @@ def test_gravity_of_the_configuration_is_a_parameter() -> None:
 
 def test_models_are_shared_until_they_differ() -> None:
     batch = MujocoEngine().load_batch(SCENE, CONFIG, 6, threads=1)
+    assert isinstance(batch, MujocoBatch)
     assert len({id(model) for model in batch.models}) == 1
     batch.set_parameters(f"{JOINT}.damping", np.array([1.0, 2.0, 2.0, 3.0, 3.0, 3.0]))
     assert len({id(model) for model in batch.models}) == 3
