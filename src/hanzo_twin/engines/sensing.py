@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from weakref import proxy
 
 from hanzo_twin.engines.port import EngineConfig, Observation
 from hanzo_twin.errors import NotFoundError, UnsupportedError, nearest
@@ -16,13 +17,16 @@ from hanzo_twin.sensors.suite import SensorSuite
 def make_sensors(
     scene: Scene, source: MotionSource, config: EngineConfig, engine: str, plan: Plan | None = None
 ) -> SensorSuite:
-    """The sensors of a simulation; ``plan`` is that of another one of the same scene.
+    """The sensors of a simulation, ``source``; ``plan`` is that of another one of the same scene.
+
+    They hold the simulation by a proxy: one that nobody holds any more is then freed at once, not when Python next
+    looks for cycles, which it does by the number of its own objects and not by the size of the engine's.
 
     Raises:
         SceneError: the attributes of a sensor make none.
     """
     return SensorSuite(
-        scene, source, engine=engine, step_seconds=config.step_seconds, substeps=config.substeps, plan=plan
+        scene, proxy(source), engine=engine, step_seconds=config.step_seconds, substeps=config.substeps, plan=plan
     )
 
 

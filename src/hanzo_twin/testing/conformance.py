@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from weakref import ref
 
 import numpy as np
 import psutil
@@ -43,7 +44,7 @@ from hanzo_twin.errors import (
 )
 from hanzo_twin.scene.addresses import JOINT_PARAMETERS
 from hanzo_twin.testing import scenes
-from hanzo_twin.testing.suite import EngineSuite, expect_known_gap
+from hanzo_twin.testing.suite import EngineSuite, expect_known_gap, without_garbage_collection
 
 __all__ = ["EngineConformance", "expect_known_gap"]
 
@@ -358,6 +359,16 @@ class EngineConformance(EngineSuite):
         assert second.get_state() == first.get_state()
         first.close()
         second.close()
+
+    def test_a_world_that_nobody_holds_is_freed_at_once(self, simulation: Simulation) -> None:
+        with without_garbage_collection():
+            fork = busy(simulation).fork()
+            fork.step(2)
+            fork.set_state(simulation.get_state())
+            fork.get_observation(ARM)
+            freed = ref(fork)
+            del fork
+            assert freed() is None
 
     # --- parameters
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import cast
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -26,7 +28,9 @@ from hanzo_twin.engines.state import SimState
 from hanzo_twin.errors import NotFoundError, NotInstalledError, StateError, UnsupportedError
 from hanzo_twin.sensors.camera import RenderParams
 from hanzo_twin.sensors.mirror import picture_renderer
+from hanzo_twin.sensors.port import MotionSource
 from hanzo_twin.testing import sensor_scenes as lab
+from hanzo_twin.testing.suite import without_garbage_collection
 
 CONFIG = EngineConfig(step_hz=500.0)
 SCENE = lab.laboratory()
@@ -336,6 +340,29 @@ class SensorConformance:
         simulation.step(50)
         assert all(same(seen, fork.get_observation(path)) for path, seen in before.items())
         fork.close()
+
+    def test_a_world_that_nobody_holds_is_freed_at_once(self, simulation: Simulation) -> None:
+        with without_garbage_collection():
+            fork = simulation.fork()
+            fork.step(3)
+            for path in self._paths(fork):
+                fork.get_observation(path)
+            freed = ref(fork)
+            del fork
+            assert freed() is None
+
+    def test_motion_that_is_remembered_is_that_of_its_moment(self, simulation: Simulation) -> None:
+        source = cast("MotionSource", simulation)
+        simulation.step(40)
+        for rows in (np.arange(len(SCENE.bodies)), np.array([0]), np.array([3, 0])):
+            recall = source.remember_motion(rows)
+            then = source.body_motion(rows)
+            simulation.step()
+            other_recall = source.remember_motion(rows)
+            simulation.step()
+            assert np.array_equal(recall().poses, then.poses)
+            assert np.array_equal(recall().velocities, then.velocities)
+            assert not np.array_equal(other_recall().poses, then.poses)
 
     def test_reading_sensors_changes_nothing(self, engine: Engine, simulation: Simulation) -> None:
         watched = engine.load_scene(SCENE, CONFIG)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from hanzo_twin.engines.port import Engine, EngineCapabilities, KnowsGaps, load_engine
@@ -16,6 +20,16 @@ def expect_known_gap(request: pytest.FixtureRequest, engine: Engine) -> None:
     reason = engine.known_gaps().get(request.node.originalname) if isinstance(engine, KnowsGaps) else None
     if reason is not None:
         request.applymarker(pytest.mark.xfail(reason=reason, raises=_GAPS, strict=True))
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Keep Python from looking for cycles, so that only what nobody holds is freed."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class EngineSuite:

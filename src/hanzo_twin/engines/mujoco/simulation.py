@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
+from weakref import proxy
 
 import mujoco
 import numpy as np
@@ -260,9 +261,9 @@ class MujocoSimulation:
 
     def remember_motion(self, rows: IntArray) -> Callable[[], Motion]:
         """As `MotionSource` says: positions and velocities are kept, bodies are placed when they are asked for."""
-        data = self._data
+        data, world = self._data, proxy(self)
         kept = (self._qpos.copy(), self._qvel.copy(), data.mocap_pos.copy(), data.mocap_quat.copy())
-        return lambda: self._motion_at(kept, rows)
+        return lambda: world._motion_at(kept, rows)
 
     def _motion_at(self, kept: tuple[FloatArray, ...], rows: IntArray) -> Motion:
         if self._scratch is None:

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
-from weakref import proxy
 
 import numpy as np
 
 from hanzo_twin.engines.effective import effective_scene
 from hanzo_twin.engines.omniverse.commands import CommandLog, Commands, Entry
 from hanzo_twin.engines.omniverse.contacts import contacts_of
+from hanzo_twin.engines.omniverse.groups import Group
 from hanzo_twin.engines.omniverse.layer import Layers
 from hanzo_twin.engines.omniverse.native_state import BASE_STEPS, ENGINE, Native, digest, unpack
 from hanzo_twin.engines.omniverse.physx import VERSION
@@ -96,10 +96,11 @@ class OmniverseSimulation:
             efforts=np.zeros(len(joints)),
             wrenches=np.zeros((len(scene.bodies), 6)),
         )
+        # What PhysX lists together of the bodies that sensors watch, by their rows' bytes.
+        self._watched: dict[bytes, list[Group]] = {}
         self._origin, self._ticks = 0.0, 0
         self._begin(self._starting_values())
-        # By a proxy: a world that nobody holds any more is then freed at once, not when cycles are looked for.
-        self.sensors = make_sensors(scene, proxy(self), config, ENGINE, plan)
+        self.sensors = make_sensors(scene, self, config, ENGINE, plan)
         if config.gravity is not None:
             for address, value in zip(gravity_addresses(scene), config.gravity, strict=True):
                 self.set_parameter(str(address), value)
@@ -348,8 +349,19 @@ class OmniverseSimulation:
 
     def remember_motion(self, rows: IntArray) -> Callable[[], Motion]:
         """As `MotionSource` says."""
-        motion = self.body_motion(rows)
-        return lambda: motion
+        if self._bodies is not None or not self._built:
+            motion = self.body_motion(rows)
+            return lambda: motion
+        world, base, key = self._world, self._base, rows.tobytes()
+        if key not in self._watched:
+            self._watched[key] = world.groups_of(rows)
+        raws, velocities = world.raw_bodies(self._watched[key]), self._read_freedoms()[1]
+
+        def recall() -> Motion:
+            poses, twists = world.placed(raws, base, velocities)
+            return Motion(poses=poses[rows], velocities=twists[rows])
+
+        return recall
 
     def contacts(self) -> Contacts:
         """As `FeelsContacts` says."""

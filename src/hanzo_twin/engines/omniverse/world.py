@@ -7,15 +7,26 @@ turns since, so that the angle of a wheel does not lose its digits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from hanzo_twin.engines.drive import DriveLaw, JointDynamics
 from hanzo_twin.engines.omniverse.commands import Commands
+from hanzo_twin.engines.omniverse.groups import (
+    FREE,
+    KINEMATIC,
+    LINK,
+    WXYZ,
+    XYZW,
+    Group,
+    RawBodies,
+    at_centers,
+    at_origins,
+)
 from hanzo_twin.engines.omniverse.layer import Layers
-from hanzo_twin.engines.omniverse.link_motion import LinkMotion, rotated
+from hanzo_twin.engines.omniverse.link_motion import LinkMotion
 from hanzo_twin.engines.omniverse.physx import Physx, Tensor
 from hanzo_twin.engines.omniverse.properties import LARGEST, JointProperties
 from hanzo_twin.engines.omniverse.pushes import wrench_rows
@@ -26,9 +37,6 @@ from hanzo_twin.scene.model import Joint, Scene
 from hanzo_twin.spatial import FloatArray, IntArray
 
 _DOF = "ARTICULATION_DOF_"
-_FREE, _KINEMATIC, _LINK = "/body_*", "/kinematic_*", "/link_*"
-_WXYZ = [0, 1, 2, 6, 3, 4, 5]
-_XYZW = [0, 1, 2, 4, 5, 6, 3]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,15 +65,6 @@ class _Limb:
     motion: LinkMotion | None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Group:
-    """Bodies that PhysX lists together: ``rows`` of those in the scene, in PhysX's order."""
-
-    pattern: str
-    rows: IntArray
-    centers: FloatArray
-
-
 class World:
     """The objects of ``scene`` in PhysX; they exist once `build` was called.
 
@@ -92,6 +91,8 @@ class World:
         #: Joints that articulations command, then the others of one freedom.
         self.joints = (*articulated, *others)
         self._limbs = self._find_limbs(scene)
+        #: Whether PhysX's velocities of links are needed: `LinkMotion` has those of links on a base that stands.
+        self._own_link_speeds = any(limb.motion is None or limb.tree.floats for limb in self._limbs)
         self.freedoms = sum(limb.freedoms for limb in self._limbs)
         #: Of each column of joint arrays, the freedom.
         self.freedom_of = np.zeros(len(self.joints), dtype=np.int64)
@@ -140,13 +141,13 @@ class World:
                 found.append(column)
         return found
 
-    def _find_groups(self, scene: Scene) -> list[_Group]:
+    def _find_groups(self, scene: Scene) -> list[Group]:
         body_at = {prim: path for path, prim in self.layer.names.bodies.items()}
         groups = []
-        for pattern in (_FREE, _KINEMATIC, _LINK):
+        for pattern in (FREE, KINEMATIC, LINK):
             if any(prim.startswith(pattern[:-1]) for prim in body_at):
                 rows = [self._order[body_at[prim]] for prim in self.physx.tensor("RIGID_BODY_POSE", pattern).paths]
-                groups.append(_Group(pattern=pattern, rows=np.array(rows), centers=np.zeros((len(rows), 3))))
+                groups.append(Group(pattern=pattern, rows=np.array(rows), centers=np.zeros((len(rows), 3))))
         return groups
 
     def _apply_scene(self, scene: Scene) -> None:
@@ -231,19 +232,19 @@ class World:
 
     def _write_values(self, values: Values) -> None:
         for group in self._groups:
-            if group.pattern == _LINK:
+            if group.pattern == LINK:
                 continue
-            self.physx.tensor("RIGID_BODY_POSE", group.pattern).write(values.poses[group.rows][:, _XYZW])
-            if group.pattern == _FREE:
-                twists = _at_centers(values.poses[group.rows], values.twists[group.rows], group.centers)
+            self.physx.tensor("RIGID_BODY_POSE", group.pattern).write(values.poses[group.rows][:, XYZW])
+            if group.pattern == FREE:
+                twists = at_centers(values.poses[group.rows], values.twists[group.rows], group.centers)
                 self.physx.tensor("RIGID_BODY_VELOCITY", group.pattern).write(twists)
         for limb in self._limbs:
             row = [self._order[limb.tree.root]]
             if limb.tree.anchor is None:
-                self.physx.tensor("ARTICULATION_ROOT_POSE", limb.prim).write(values.poses[row][:, _XYZW])
+                self.physx.tensor("ARTICULATION_ROOT_POSE", limb.prim).write(values.poses[row][:, XYZW])
             if limb.tree.floats:
                 center = np.array([self.scene.bodies[limb.tree.root].center_of_mass])
-                twists = _at_centers(values.poses[row], values.twists[row], center)
+                twists = at_centers(values.poses[row], values.twists[row], center)
                 self.physx.tensor("ARTICULATION_ROOT_VELOCITY", limb.prim).write(twists)
             if limb.freedoms:
                 part = slice(limb.first, limb.first + limb.freedoms)
@@ -290,11 +291,11 @@ class World:
         ]
         bodies = list(self._order)
         for group in self._groups:
-            if group.pattern == _KINEMATIC:
+            if group.pattern == KINEMATIC:
                 continue
-            poses = self.physx.tensor("RIGID_BODY_POSE", group.pattern).read().astype(np.float64)[:, _WXYZ]
+            poses = self.physx.tensor("RIGID_BODY_POSE", group.pattern).read().astype(np.float64)[:, WXYZ]
             rows = {bodies[row]: index for index, row in enumerate(group.rows.tolist())}
-            own = efforts if group.pattern == _LINK else []
+            own = efforts if group.pattern == LINK else []
             wrenches = wrench_rows(self.scene, rows, poses, commands.wrenches, own)
             self.physx.tensor("RIGID_BODY_WRENCH", group.pattern).write(wrenches)
 
@@ -317,7 +318,7 @@ class World:
         """Paths and velocities [n, 6] of the bodies that no joint holds, as PhysX has them."""
         paths = list(self._order)
         for group in self._groups:
-            if group.pattern == _FREE:
+            if group.pattern == FREE:
                 velocities = self.physx.tensor("RIGID_BODY_VELOCITY", group.pattern).read().astype(np.float64)
                 yield [paths[row] for row in group.rows], velocities
 
@@ -327,16 +328,41 @@ class World:
         Args:
             base: where kinematic bodies are. velocities: of all degrees of freedom, now.
         """
+        return self.placed(self.raw_bodies(self._groups), base, velocities)
+
+    def groups_of(self, rows: IntArray) -> list[Group]:
+        """What PhysX lists together that has a body of ``rows``."""
+        return [group for group in self._groups if np.isin(group.rows, rows).any()]
+
+    def raw_bodies(self, groups: Sequence[Group]) -> list[RawBodies]:
+        """PhysX's own numbers of ``groups`` as they are now, for `placed`: a fraction of its work."""
+        raws = []
+        for group in groups:
+            if group.pattern == KINEMATIC:
+                continue
+            pose = self.physx.tensor("RIGID_BODY_POSE", group.pattern).read().copy()
+            own = group.pattern != LINK or self._own_link_speeds
+            speed = self.physx.tensor("RIGID_BODY_VELOCITY", group.pattern).read().copy() if own else None
+            raws.append(RawBodies(group=group, poses=pose, velocities=speed))
+        return raws
+
+    def placed(self, raws: Sequence[RawBodies], base: Values, velocities: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Poses and velocities as `read_bodies` gives them, of a moment; those of ``base`` where ``raws`` have none.
+
+        Args:
+            velocities: of all degrees of freedom at that moment.
+        """
         poses, twists = base.poses.copy(), base.twists.copy()
-        for group in self._groups:
-            if group.pattern != _KINEMATIC:
-                poses[group.rows] = self.physx.tensor("RIGID_BODY_POSE", group.pattern).read()[:, _WXYZ]
-                own = self.physx.tensor("RIGID_BODY_VELOCITY", group.pattern).read().astype(np.float64)
-                twists[group.rows] = _at_origins(poses[group.rows], own, group.centers)
-        for limb in self._limbs:
-            if limb.motion is not None:
-                speeds = velocities[limb.first : limb.first + limb.freedoms]
-                twists[limb.rows] = limb.motion.twists(poses[limb.rows], speeds, twists[limb.rows[0]])
+        for raw in raws:
+            rows = raw.group.rows
+            poses[rows] = raw.poses[:, WXYZ]
+            if raw.velocities is not None:
+                twists[rows] = at_origins(poses[rows], raw.velocities.astype(np.float64), raw.group.centers)
+        if any(raw.group.pattern == LINK for raw in raws):
+            for limb in self._limbs:
+                if limb.motion is not None:
+                    speeds = velocities[limb.first : limb.first + limb.freedoms]
+                    twists[limb.rows] = limb.motion.twists(poses[limb.rows], speeds, twists[limb.rows[0]])
         return poses, twists
 
     def present_efforts(
@@ -380,19 +406,3 @@ class World:
 
     def close(self) -> None:
         self.physx.close()
-
-
-def _at_centers(poses: FloatArray, twists: FloatArray, centers: FloatArray) -> FloatArray:
-    """Velocities [n, 6] of frames' origins as those of centres of mass, which are at ``centers`` in the frames."""
-    moved = twists.copy()
-    if centers.any():
-        moved[:, :3] += np.cross(twists[:, 3:], rotated(poses, centers))
-    return moved
-
-
-def _at_origins(poses: FloatArray, twists: FloatArray, centers: FloatArray) -> FloatArray:
-    """The opposite of `_at_centers`."""
-    moved = twists.copy()
-    if centers.any():
-        moved[:, :3] -= np.cross(twists[:, 3:], rotated(poses, centers))
-    return moved

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -18,6 +17,7 @@ from hanzo_twin.errors import CommandError, SceneError, StateError, UnsupportedE
 from hanzo_twin.scene.model import Body, Box, Geometry, Mesh, Plane, Scene, Shape, Sphere
 from hanzo_twin.spatial import Pose
 from hanzo_twin.testing import scenes
+from hanzo_twin.testing.suite import without_garbage_collection
 
 CUBE = np.array([[x, y, z] for x in (-0.1, 0.1) for y in (-0.1, 0.1) for z in (-0.1, 0.1)])
 QUADS = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
@@ -265,9 +265,9 @@ def test_a_world_that_is_dropped_gives_its_client_back() -> None:
     simulation = load(scenes.falling_box())
     client, _ = simulation.native
     assert pybullet.getConnectionInfo(client)["isConnected"]
-    del simulation
-    gc.collect()
-    assert not pybullet.getConnectionInfo(client)["isConnected"]
+    with without_garbage_collection():
+        del simulation
+        assert not pybullet.getConnectionInfo(client)["isConnected"]
 
 
 def test_a_world_for_soft_bodies_has_no_states() -> None:
