@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hanzo_twin.errors import InvalidInputError, NotInstalledError
+from hanzo_twin.rl.training.mlflow_run import MlflowRun
 
 METRICS, CURVES = "metrics.jsonl", "curves.png"
 _PANELS = (
@@ -29,34 +28,51 @@ class Tracker:
         folder: of the run; what a run before this one wrote there is kept.
         steps: where this run begins: what was written of later steps is dropped, since it comes again.
 
+        say: is told when the server of ``tracking_uri`` goes and comes; training goes on without it.
+
     Raises:
         NotInstalledError: a tracking URI is given and MLflow is missing. InvalidInputError: it cannot be used.
     """
 
     def __init__(
-        self, folder: Path, *, steps: int, tracking_uri: str | None, name: str, parameters: Mapping[str, Any]
+        self,
+        folder: Path,
+        *,
+        steps: int,
+        tracking_uri: str | None,
+        name: str,
+        parameters: Mapping[str, Any],
+        say: Callable[[str], None],
     ) -> None:
         self._path = folder / METRICS
         self._curves = folder / CURVES
         rows = [row for row in read_metrics(self._path) if row["steps"] <= steps]
         self._path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        self._mlflow = None if tracking_uri is None else _MlflowRun(tracking_uri, folder, name, parameters)
+        self._say = say
+        self._mlflow = None
+        if tracking_uri is not None:
+            self._mlflow = MlflowRun(tracking_uri, folder, name=name, parameters=parameters, rows=rows)
 
     def log(self, steps: int, metrics: Mapping[str, float]) -> None:
         """Add metrics; numbers that are not finite are left out."""
-        finite = {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
+        row = {"steps": steps} | {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"steps": steps, **finite}) + "\n")
+            file.write(json.dumps(row) + "\n")
         if self._mlflow is not None:
-            self._mlflow.log(steps, finite)
+            self._pass_on(self._mlflow.add(row))
 
     def draw(self, title: str) -> Path | None:
         """Draw the curves; None where matplotlib is not installed."""
         return draw_curves(read_metrics(self._path), self._curves, title)
 
     def close(self, *, succeeded: bool) -> None:
+        """End the run at the server, too."""
         if self._mlflow is not None:
-            self._mlflow.close(succeeded=succeeded)
+            self._pass_on(self._mlflow.close(succeeded=succeeded))
+
+    def _pass_on(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self._say(line)
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
@@ -104,43 +120,3 @@ def draw_curves(rows: list[dict[str, float]], path: Path, title: str) -> Path | 
     axes[-1].set_xlabel("steps of all worlds")
     figure.savefig(path, dpi=120)
     return path
-
-
-class _MlflowRun:
-    """A run on an MLflow server (or in a folder); the same one when training goes on."""
-
-    def __init__(self, uri: str, folder: Path, name: str, parameters: Mapping[str, Any]) -> None:
-        try:
-            from mlflow import MlflowClient
-            from mlflow.entities import Metric
-            from mlflow.exceptions import MlflowException
-        except ModuleNotFoundError as missing:
-            raise NotInstalledError(
-                "tracking_uri needs the package 'mlflow-skinny', which is not installed.",
-                hint="Install it with: pip install 'hanzo-twin[train]'",
-            ) from missing
-        self._metric = Metric
-        known = folder / "mlflow_run"
-        try:
-            self._client = MlflowClient(tracking_uri=uri)
-            if known.exists():
-                self._run = known.read_text(encoding="utf-8")
-                self._client.update_run(self._run, status="RUNNING")
-                return
-            found = self._client.get_experiment_by_name("hanzo-twin")
-            experiment = found.experiment_id if found else self._client.create_experiment("hanzo-twin")
-            self._run = self._client.create_run(experiment, run_name=name).info.run_id
-            for key, value in parameters.items():
-                self._client.log_param(self._run, key, str(value)[:500])
-        except MlflowException as error:
-            raise InvalidInputError(f"MLflow at '{uri}' cannot be used: {error}.") from error
-        known.write_text(self._run, encoding="utf-8")
-
-    def log(self, steps: int, metrics: Mapping[str, float]) -> None:
-        now = int(time.time() * 1000)
-        self._client.log_batch(
-            self._run, metrics=[self._metric(name, value, now, steps) for name, value in metrics.items()]
-        )
-
-    def close(self, *, succeeded: bool) -> None:
-        self._client.set_terminated(self._run, "FINISHED" if succeeded else "KILLED")

@@ -100,6 +100,7 @@ class _Run:
             tracking_uri=spec.tracking_uri,
             name=f"{self.metadata['task']} {spec.algo} {spec.seed}",
             parameters={**spec.model_dump(exclude={"definition"}), **self.chosen},
+            say=watcher.log,
         )
         self.started = self.drawn = time.monotonic()
         self.reached = False
