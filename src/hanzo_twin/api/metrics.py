@@ -1,4 +1,4 @@
-"""Metrics for Prometheus (F38): the time that requests take, and what the runtimes say of themselves.
+"""Metrics for Prometheus: the time that requests take, and what the runtimes say of themselves.
 
 Requests are timed in every API process; with several of them, ``PROMETHEUS_MULTIPROC_DIR`` lets whoever is asked add
 their numbers up. What twins do is asked of their runtimes when Prometheus asks, so that no number is kept twice and it

@@ -7,40 +7,24 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
-from types import MappingProxyType
 from typing import ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
 from hanzo_twin.engines.chains import expand
 from hanzo_twin.engines.drive import DriveLaw
-from hanzo_twin.engines.parameters import ParameterValues, gravity_addresses
+from hanzo_twin.engines.parameters import DYNAMIC, ParameterValues, gravity_addresses
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
-from hanzo_twin.engines.readings import JointReadings
+from hanzo_twin.engines.readings import JointReadings, body_reading
+from hanzo_twin.engines.refusals import closed, held_by_a_joint, no_such_body, velocity_of_kinematic, wrong_length
 from hanzo_twin.engines.sensing import joint_reading, observe_sensor, render
 from hanzo_twin.engines.state import SimState
-from hanzo_twin.engines.vectors import checked_array, checked_quaternion, checked_steps
-from hanzo_twin.errors import CommandError, NotFoundError, SimulationError, nearest
+from hanzo_twin.engines.vectors import checked_array, checked_body_state, checked_steps, checked_wrench, replaced
 from hanzo_twin.scene.model import Camera, Scene
 from hanzo_twin.sensors.camera import RenderParams
 from hanzo_twin.sensors.port import Motion
 from hanzo_twin.sensors.suite import SensorSuite
 from hanzo_twin.spatial import FloatArray, IntArray
-
-SUPPORTED = (
-    "mass",
-    "inertiaScale",
-    "centerOfMass",
-    "damping",
-    "friction",
-    "armature",
-    "driveStiffness",
-    "driveDamping",
-    "maxEffort",
-    "dynamicFriction",
-    "gravity",
-)
-"""Parameters that such an engine can change while it runs."""
 
 Placement = tuple[FloatArray, FloatArray]
 """Pose [7] and velocity [6] of a body frame's origin, world frame."""
@@ -80,7 +64,7 @@ class DrivenSimulation(ABC, Generic[TreeType]):
     def __init__(self, scene: Scene, config: EngineConfig) -> None:
         self.scene = scene
         self.config = config
-        self.parameters = ParameterValues(scene, engine=self.engine, supported=SUPPORTED)
+        self.parameters = ParameterValues(scene, engine=self.engine, supported=DYNAMIC)
         self._effective = scene
         self._chained = expand(scene)
         self._articulated = [path for articulation in scene.articulations.values() for path in articulation.joints]
@@ -161,7 +145,7 @@ class DrivenSimulation(ABC, Generic[TreeType]):
 
     def _check_open(self) -> None:
         if self._closed:
-            raise SimulationError(f"The simulation of engine '{self.engine}' was closed.", hint="Load the scene again.")
+            raise closed("simulation", self.engine)
 
     def step(self, n: int = 1) -> None:
         self._check_open()
@@ -171,37 +155,19 @@ class DrivenSimulation(ABC, Generic[TreeType]):
         else:
             self.sensors.advance(n, self._advance)
 
-    def _diverged(self, subject: str, time: float) -> SimulationError:
-        return SimulationError(
-            f"The numbers of {subject} diverged at {time:g} s.",
-            hint="Restore an earlier state. Usual causes: a step too long for the gains, tiny inertias, huge commands.",
-        )
-
     def set_joint_command(self, articulation: str, command: JointCommand) -> None:
         self._check_open()
         columns = self._articulation_columns(articulation)
         positions, velocities, efforts = command.positions, command.velocities, command.efforts
         for values in (positions, velocities, efforts):
             if values is not None and len(values) != columns.stop - columns.start:
-                raise self._wrong_length(articulation, command)
+                raise wrong_length(self.scene, articulation, command)
         if positions is not None:
             self._targets = replaced(self._targets, columns, positions)
         if velocities is not None:
             self._target_velocities = replaced(self._target_velocities, columns, velocities)
         if efforts is not None:
             self._efforts = replaced(self._efforts, columns, efforts)
-
-    def _wrong_length(self, articulation: str, command: JointCommand) -> CommandError:
-        joints = self.scene.articulation(articulation).joints
-        wrong = [
-            f"JointCommand.{name} has {len(values)} values"
-            for name in ("positions", "velocities", "efforts")
-            if (values := getattr(command, name)) is not None and len(values) != len(joints)
-        ]
-        return CommandError(
-            f"{wrong[0]}, articulation '{articulation}' has {len(joints)} joints.",
-            hint=f"Their order is: {', '.join(joints)}.",
-        )
 
     def _articulation_columns(self, articulation: str) -> slice:
         return self._columns[self.scene.articulation(articulation).path]
@@ -210,13 +176,13 @@ class DrivenSimulation(ABC, Generic[TreeType]):
         self._check_open()
         row = self._row(body)
         wrenches = self._wrenches.copy()
-        wrenches[row] = np.concatenate([checked_array("force", force, (3,)), checked_array("torque", torque, (3,))])
+        wrenches[row] = checked_wrench(force, torque)
         self._write_wrenches(wrenches)
 
     def _row(self, body: str) -> int:
         row = self._rows.get(body)
         if row is None:
-            raise NotFoundError(f"The scene has no body '{body}'.", hint=nearest(body, self._rows))
+            raise no_such_body(body, self._rows)
         return row
 
     # --- reading
@@ -227,16 +193,7 @@ class DrivenSimulation(ABC, Generic[TreeType]):
         if columns is not None:
             return Observation(path=path, time=self.time, data=self._read_joints(path, columns))
         if path in self._rows:
-            pose, velocity = self._body_state(path)
-            pose.setflags(write=False)
-            velocity.setflags(write=False)
-            data = {
-                "position": pose[:3],
-                "orientation": pose[3:],
-                "linear_velocity": velocity[:3],
-                "angular_velocity": velocity[3:],
-            }
-            return Observation(path=path, time=self.time, data=MappingProxyType(data))
+            return Observation(path=path, time=self.time, data=body_reading(*self._body_state(path)))
         return observe_sensor(self.sensors, path, {**self._columns, **self._rows})
 
     def _read_joints(self, path: str, columns: slice) -> JointReadings:
@@ -368,24 +325,10 @@ class DrivenSimulation(ABC, Generic[TreeType]):
     ) -> None:
         self._check_open()
         self._row(body)
-        pose = np.concatenate([checked_array("position", position, (3,)), checked_quaternion(orientation)])
-        linear = checked_array("linear_velocity", linear_velocity, (3,))
-        velocity = np.concatenate([linear, checked_array("angular_velocity", angular_velocity, (3,))])
+        pose, velocity = checked_body_state(position, orientation, linear_velocity, angular_velocity)
         if body not in self._roots:
-            raise CommandError(
-                f"Body '{body}' is held by a joint and cannot be placed.",
-                hint=f"Free bodies: {', '.join(self._roots) or 'none'}. Set the joints of its articulation instead.",
-            )
+            raise held_by_a_joint(body, self._roots)
         if self.scene.bodies[body].kinematic and velocity.any():
-            raise CommandError(
-                f"Engine '{self.engine}' cannot give the kinematic body '{body}' a velocity.", hint="Allowed: zeros."
-            )
+            raise velocity_of_kinematic(self.engine, body)
         self.sensors.settle()
         self._place_root(body, pose, velocity)
-
-
-def replaced(array: FloatArray, part: slice, values: FloatArray) -> FloatArray:
-    """A copy of ``array`` with ``values`` in that part."""
-    copy = array.copy()
-    copy[part] = values
-    return copy

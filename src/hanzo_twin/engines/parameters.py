@@ -17,6 +17,21 @@ from hanzo_twin.scene.addresses import Address, describe, parameter_addresses
 from hanzo_twin.scene.model import Joint, Scene
 from hanzo_twin.spatial import FloatArray
 
+DYNAMIC = (
+    "mass",
+    "inertiaScale",
+    "centerOfMass",
+    "damping",
+    "friction",
+    "armature",
+    "driveStiffness",
+    "driveDamping",
+    "maxEffort",
+    "dynamicFriction",
+    "gravity",
+)
+"""Parameters that every engine with dynamics can change while it runs."""
+
 _AXES = "xyz"
 _ANY_SIGN = ("centerOfMass", "gravity")
 

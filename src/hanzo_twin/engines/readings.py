@@ -1,8 +1,9 @@
-"""What is read of an articulation, as the fields of an `Observation`."""
+"""What is read of an articulation and of a body, as the fields of an `Observation`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from hanzo_twin.spatial import FloatArray
 
@@ -40,3 +41,16 @@ class JointReadings(Mapping[str, FloatArray]):
 
     def __len__(self) -> int:
         return len(_FIELDS)
+
+
+def body_reading(pose: FloatArray, velocity: FloatArray) -> Mapping[str, FloatArray]:
+    """Fields of a body at ``pose`` [7] with ``velocity`` [6], linear then angular; both become read-only."""
+    pose.setflags(write=False)
+    velocity.setflags(write=False)
+    fields = {
+        "position": pose[:3],
+        "orientation": pose[3:],
+        "linear_velocity": velocity[:3],
+        "angular_velocity": velocity[3:],
+    }
+    return MappingProxyType(fields)

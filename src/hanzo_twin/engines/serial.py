@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from hanzo_twin.engines.port import Batch, BatchEngine, Engine, EngineConfig, JointCommand, Simulation
+from hanzo_twin.engines.refusals import closed
 from hanzo_twin.engines.state import SimState
-from hanzo_twin.engines.vectors import checked_array, checked_env_ids
-from hanzo_twin.errors import CommandError, InvalidInputError, ParameterError, SimulationError
+from hanzo_twin.engines.vectors import check_batch_size, checked_array, checked_commands, checked_env_ids
+from hanzo_twin.errors import CommandError, ParameterError, SimulationError
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
 
@@ -28,8 +29,7 @@ def load_worlds(engine: Engine, scene: Scene, config: EngineConfig, num_envs: in
     """
     if isinstance(engine, BatchEngine):
         return engine.load_batch(scene, config, num_envs, threads=threads)
-    if num_envs < 1:
-        raise InvalidInputError(f"A batch cannot have {num_envs} envs.", hint="Allowed: at least one.")
+    check_batch_size(num_envs, None)
     return SerialBatch([engine.load_scene(scene, config) for _ in range(num_envs)])
 
 
@@ -50,7 +50,7 @@ class SerialBatch:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise SimulationError(f"The batch of engine '{self._simulations[0].engine}' was closed.")
+            raise closed("batch", self._simulations[0].engine)
 
     @property
     def num_envs(self) -> int:
@@ -110,7 +110,7 @@ class SerialBatch:
     ) -> None:
         self._check_open()
         shape = (self.num_envs, len(self.joint_names))
-        self._command(self._checked(shape, positions, velocities, efforts))
+        self._command(checked_commands(shape, positions, velocities, efforts))
         for simulation in self._simulations:
             simulation.step(n)
 
@@ -125,7 +125,7 @@ class SerialBatch:
         self._check_open()
         given = (positions, velocities, efforts)
         varying = any(values is not None and np.ndim(values) == 3 for values in given)
-        commands = self._checked((self.num_envs, *((n,) if varying else ()), len(self.joint_names)), *given)
+        commands = checked_commands((self.num_envs, *((n,) if varying else ()), len(self.joint_names)), *given)
         if not varying:
             self._command(commands)
         diverged = np.zeros(self.num_envs, dtype=np.bool_)
@@ -151,7 +151,7 @@ class SerialBatch:
     ) -> tuple[FloatArray, FloatArray]:
         self._check_open()
         shape = (self.num_envs, n, len(self.joint_names))
-        commands = self._checked(shape, positions, velocities, efforts)
+        commands = checked_commands(shape, positions, velocities, efforts)
         all_positions, all_velocities = np.empty(shape), np.empty(shape)
         for index in range(n):
             self._command([None if values is None else values[:, index] for values in commands])
@@ -159,12 +159,6 @@ class SerialBatch:
                 simulation.step()
             all_positions[:, index], all_velocities[:, index] = self.joint_positions, self.joint_velocities
         return all_positions, all_velocities
-
-    def _checked(self, shape: tuple[int, ...], *commands: FloatArray | None) -> list[FloatArray | None]:
-        return [
-            None if values is None else checked_array(name, values, shape)
-            for name, values in zip(_FIELDS, commands, strict=True)
-        ]
 
     def _command(self, commands: Sequence[FloatArray | None]) -> None:
         for env in range(self.num_envs):

@@ -1,4 +1,4 @@
-"""Running twins: start, stop, state, parameters, inputs, forks and comparison (F11–F14)."""
+"""Running twins: start, stop, state, parameters, inputs, forks and comparison."""
 
 from __future__ import annotations
 

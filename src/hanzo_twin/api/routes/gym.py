@@ -1,4 +1,4 @@
-"""Environments for learners elsewhere (F32–F34, and what they leave out)."""
+"""Environments for learners elsewhere."""
 
 from __future__ import annotations
 

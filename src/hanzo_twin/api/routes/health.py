@@ -1,4 +1,4 @@
-"""Probes (F36, F37)."""
+"""Probes: does the process answer, and can it serve?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs: long work (F20–F23)."""
+"""Jobs: long work."""
 
 from __future__ import annotations
 

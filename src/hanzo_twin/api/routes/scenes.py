@@ -1,4 +1,4 @@
-"""Scenes: immutable versions, checked before they are stored (F15–F19)."""
+"""Scenes: immutable versions, checked before they are stored."""
 
 from __future__ import annotations
 

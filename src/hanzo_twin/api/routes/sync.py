@@ -1,4 +1,4 @@
-"""The link between a twin and its machine (F27, F28), and what happened."""
+"""The link between a twin and its machine, and what happened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Twins: what exists, and making, changing and deleting it (F6–F10)."""
+"""Twins: what exists, and making, changing and deleting it."""
 
 from __future__ import annotations
 

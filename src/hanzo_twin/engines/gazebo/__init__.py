@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hanzo_twin.engines.differences import differences
-from hanzo_twin.engines.driven import SUPPORTED
 from hanzo_twin.engines.features import check_features
 from hanzo_twin.engines.gazebo.native_state import ENGINE, VERSION
 from hanzo_twin.engines.gazebo.simulation import GazeboSimulation
 from hanzo_twin.engines.materials import for_minima, for_products, friction_between, restitution_between
+from hanzo_twin.engines.parameters import DYNAMIC
 from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Scene
@@ -33,7 +33,7 @@ class GazeboEngine:
             dynamics=True,
             joint_kinds=("fixed", "revolute", "prismatic", "spherical", "d6"),
             geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
-            parameters=SUPPORTED,
+            parameters=DYNAMIC,
             sensors=ALL_KINDS,
             licence="BSD-2-Clause",
             friction_rule="minimum",

@@ -22,10 +22,11 @@ from hanzo_twin.engines.gazebo.tree import Tree
 from hanzo_twin.engines.gazebo.world import World, build_world, write_inertia, write_materials
 from hanzo_twin.engines.parameters import ParameterValues
 from hanzo_twin.engines.port import EngineConfig
+from hanzo_twin.engines.refusals import diverged, unsaid_joint
 from hanzo_twin.engines.restore import check_neutral, check_parameters
 from hanzo_twin.engines.sensing import make_sensors
 from hanzo_twin.engines.state import SimState
-from hanzo_twin.errors import SimulationError, StateError
+from hanzo_twin.errors import SimulationError
 from hanzo_twin.scene.addresses import Address
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.sensors.plan import Plan
@@ -163,7 +164,7 @@ class GazeboSimulation(DrivenSimulation[Tree]):
         joint = next(one for one in joints if index in _freedoms(one))
         body = joint.getChildBodyNode().getName()
         subject = f"body '{body}'" if body in self._world.roots else f"joint '{joint.getName()}'"
-        return self._diverged(subject, self._world.dart.getTime())
+        return diverged(subject, f"{self._world.dart.getTime():g} s")
 
     def _write_wrenches(self, wrenches: FloatArray) -> None:
         self._wrenches = wrenches
@@ -224,10 +225,7 @@ class GazeboSimulation(DrivenSimulation[Tree]):
         balls = (joint.path for joint in self.scene.child_joint.values() if joint.kind == "spherical")
         loose = next(iter([*self._joints[self._joint_count :], *balls]), None)
         if loose is not None:
-            raise StateError(
-                f"A state of engine '{state.engine}' does not say where joint '{loose}' is.",
-                hint="Between engines only joints of articulations and free bodies are carried over.",
-            )
+            raise unsaid_joint(state.engine, loose)
         return None, values, held
 
     def fork(self) -> GazeboSimulation:

@@ -7,7 +7,8 @@ from hanzo_twin.engines.kinematic.batch import KinematicBatch
 from hanzo_twin.engines.kinematic.simulation import ENGINE, VERSION, KinematicSimulation
 from hanzo_twin.engines.kinematic.worlds import PARAMETERS, Mechanism
 from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
-from hanzo_twin.errors import InvalidInputError, UnsupportedError
+from hanzo_twin.engines.vectors import check_batch_size
+from hanzo_twin.errors import UnsupportedError
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.sensors.port import MOTION_KINDS
 
@@ -44,10 +45,7 @@ class KinematicEngine:
     def load_batch(
         self, scene: Scene, config: EngineConfig, num_envs: int, *, threads: int | None = None
     ) -> KinematicBatch:
-        if num_envs < 1 or (threads is not None and threads < 1):
-            raise InvalidInputError(
-                f"A batch cannot have {num_envs} envs on {threads} threads.", hint="Allowed: at least one of each."
-            )
+        check_batch_size(num_envs, threads)
         check_features(scene, self.capabilities())
         return KinematicBatch(_mechanism(scene), config, num_envs)
 

@@ -10,9 +10,10 @@ from hanzo_twin.engines.kinematic.simulation import ENGINE, KinematicSimulation
 from hanzo_twin.engines.kinematic.worlds import Mechanism, Worlds
 from hanzo_twin.engines.parameters import checked_parameters
 from hanzo_twin.engines.port import EngineConfig
+from hanzo_twin.engines.refusals import closed
 from hanzo_twin.engines.state import SimState
-from hanzo_twin.engines.vectors import checked_array, checked_env_ids
-from hanzo_twin.errors import CommandError, SimulationError
+from hanzo_twin.engines.vectors import checked_array, checked_commands, checked_env_ids
+from hanzo_twin.errors import CommandError
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
 
@@ -32,7 +33,7 @@ class KinematicBatch:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise SimulationError(f"The batch of engine '{ENGINE}' was closed.", hint="Load the scene again.")
+            raise closed("batch", ENGINE)
 
     @property
     def num_envs(self) -> int:
@@ -75,7 +76,7 @@ class KinematicBatch:
         efforts: FloatArray | None = None,
     ) -> None:
         self._check_open()
-        self._hold(*self._checked((self.num_envs, len(self._mechanism.joints)), positions, velocities, efforts))
+        self._hold(*checked_commands((self.num_envs, len(self._mechanism.joints)), positions, velocities, efforts))
         self._worlds.advance(n * self.config.substeps, self._seconds)
 
     def try_step(
@@ -90,7 +91,7 @@ class KinematicBatch:
         given = (positions, velocities, efforts)
         varying = any(values is not None and np.ndim(values) == 3 for values in given)
         shape = (self.num_envs, *((n,) if varying else ()), len(self._mechanism.joints))
-        commands = self._checked(shape, *given)
+        commands = checked_commands(shape, *given)
         before = [array.copy() for array in self._worlds.moving()]
         for index in range(n if varying else 1):
             self._hold(*[values[:, index] if varying and values is not None else values for values in commands])
@@ -110,19 +111,13 @@ class KinematicBatch:
     ) -> tuple[FloatArray, FloatArray]:
         self._check_open()
         shape = (self.num_envs, n, len(self._mechanism.joints))
-        commands = self._checked(shape, positions, velocities, efforts)
+        commands = checked_commands(shape, positions, velocities, efforts)
         all_positions, all_velocities = np.empty(shape), np.empty(shape)
         for index in range(n):
             self._hold(*[None if values is None else values[:, index] for values in commands])
             self._worlds.advance(self.config.substeps, self._seconds)
             all_positions[:, index], all_velocities[:, index] = self._worlds.positions, self._worlds.velocities
         return all_positions, all_velocities
-
-    def _checked(self, shape: tuple[int, ...], *commands: FloatArray | None) -> list[FloatArray | None]:
-        return [
-            None if values is None else checked_array(name, values, shape)
-            for name, values in zip(("positions", "velocities", "efforts"), commands, strict=True)
-        ]
 
     def _hold(self, *commands: FloatArray | None) -> None:
         held = (self._worlds.targets, self._worlds.target_velocities, self._worlds.efforts)

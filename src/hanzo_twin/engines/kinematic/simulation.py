@@ -11,11 +11,13 @@ import numpy as np
 from hanzo_twin.engines.kinematic.worlds import PARAMETERS, Mechanism, Worlds
 from hanzo_twin.engines.parameters import ParameterValues
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
+from hanzo_twin.engines.readings import body_reading
+from hanzo_twin.engines.refusals import closed, held_by_a_joint, no_such_body, wrong_length
 from hanzo_twin.engines.restore import check_native, check_neutral, check_parameters, pack_settings
 from hanzo_twin.engines.sensing import joint_reading, make_sensors, observe_sensor, render
 from hanzo_twin.engines.state import SimState
-from hanzo_twin.engines.vectors import checked_array, checked_quaternion, checked_steps
-from hanzo_twin.errors import CommandError, NotFoundError, SimulationError, StateError, UnsupportedError, nearest
+from hanzo_twin.engines.vectors import checked_array, checked_body_state, checked_steps
+from hanzo_twin.errors import StateError, UnsupportedError
 from hanzo_twin.scene.addresses import Address
 from hanzo_twin.scene.model import Camera, Scene
 from hanzo_twin.sensors.camera import RenderParams
@@ -49,7 +51,7 @@ class KinematicSimulation:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise SimulationError(f"The simulation of engine '{ENGINE}' was closed.", hint="Load the scene again.")
+            raise closed("simulation", ENGINE)
 
     @property
     def time(self) -> float:
@@ -75,7 +77,6 @@ class KinematicSimulation:
     def set_joint_command(self, articulation: str, command: JointCommand) -> None:
         self._check_open()
         columns = self._columns(articulation)
-        count = columns.stop - columns.start
         held = (
             ("positions", self._worlds.targets),
             ("velocities", self._worlds.target_velocities),
@@ -83,12 +84,8 @@ class KinematicSimulation:
         )
         for name, _ in held:
             values = getattr(command, name)
-            if values is not None and len(values) != count:
-                order = ", ".join(joint.path for joint in self._mechanism.joints[columns])
-                raise CommandError(
-                    f"JointCommand.{name} has {len(values)} values, articulation '{articulation}' has {count} joints.",
-                    hint=f"Their order is: {order}.",
-                )
+            if values is not None and len(values) != columns.stop - columns.start:
+                raise wrong_length(self.scene, articulation, command)
         for name, array in held:
             values = getattr(command, name)
             if values is not None:
@@ -108,7 +105,7 @@ class KinematicSimulation:
         """The body's place in the scene's order."""
         row = self._rows.get(body)
         if row is None:
-            raise NotFoundError(f"The scene has no body '{body}'.", hint=nearest(body, self._rows))
+            raise no_such_body(body, self._rows)
         return row
 
     def get_observation(self, path: str) -> Observation:
@@ -123,13 +120,8 @@ class KinematicSimulation:
             }
         elif path in self._rows:
             poses, twists = worlds.bodies()
-            pose, twist = poses[0, self._rows[path]], twists[0, self._rows[path]]
-            arrays = {
-                "position": pose[:3],
-                "orientation": pose[3:],
-                "linear_velocity": twist[:3],
-                "angular_velocity": twist[3:],
-            }
+            row = self._rows[path]
+            return Observation(path=path, time=self.time, data=body_reading(poses[0, row], twists[0, row]))
         else:
             return observe_sensor(self.sensors, path, {**self._mechanism.columns, **self._rows})
         for array in arrays.values():
@@ -261,14 +253,9 @@ class KinematicSimulation:
     ) -> None:
         self._check_open()
         root = self.root(body)
-        pose = [checked_array("position", position, (3,)), checked_quaternion(orientation)]
-        twist = [
-            checked_array("linear_velocity", linear_velocity, (3,)),
-            checked_array("angular_velocity", angular_velocity, (3,)),
-        ]
+        pose, twist = checked_body_state(position, orientation, linear_velocity, angular_velocity)
         self.sensors.settle()
-        self._worlds.root_poses[0, root] = np.concatenate(pose)
-        self._worlds.root_twists[0, root] = np.concatenate(twist)
+        self._worlds.root_poses[0, root], self._worlds.root_twists[0, root] = pose, twist
 
     def root(self, body: str) -> int:
         """The place of ``body`` among those that no joint holds.
@@ -278,10 +265,8 @@ class KinematicSimulation:
         """
         row, roots = self.body_row(body), self._mechanism.kinematics.roots
         if row not in roots:
-            raise CommandError(
-                f"Body '{body}' is held by a joint and cannot be placed.",
-                hint="Set the joints of its articulation instead.",
-            )
+            paths = list(self._rows)
+            raise held_by_a_joint(body, [paths[root] for root in roots])
         return roots.index(row)
 
     def fork(self) -> KinematicSimulation:

@@ -21,7 +21,7 @@ import numpy as np
 
 from hanzo_twin.engines.forward_kinematics import ForwardKinematics, integrate_orientation, starting_roots
 from hanzo_twin.engines.parameters import authored_value
-from hanzo_twin.errors import SimulationError
+from hanzo_twin.engines.refusals import diverged
 from hanzo_twin.scene.addresses import Address
 from hanzo_twin.scene.model import Joint, Scene
 from hanzo_twin.spatial import BoolArray, FloatArray
@@ -200,7 +200,4 @@ class Worlds:
         bad = np.argwhere(~np.isfinite(self.positions))
         env = int(bad[0, 0]) if len(bad) else 0
         subject = f"joint '{self.mechanism.joints[bad[0, 1]].path}'" if len(bad) else "a free body"
-        raise SimulationError(
-            f"The numbers of {subject} diverged at {self.time[env]:g} s in env {env}.",
-            hint="Restore an earlier state. Usual cause: huge commands.",
-        )
+        raise diverged(subject, f"{self.time[env]:g} s in env {env}")

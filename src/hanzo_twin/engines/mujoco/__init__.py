@@ -17,11 +17,11 @@ from hanzo_twin.engines.mujoco.divergence import report_warnings_to_log
 from hanzo_twin.engines.mujoco.layout import lay_out
 from hanzo_twin.engines.mujoco.model import build_model, diagnose_model
 from hanzo_twin.engines.mujoco.native_state import ENGINE
-from hanzo_twin.engines.mujoco.parameters import SUPPORTED
 from hanzo_twin.engines.mujoco.simulation import MujocoSimulation
+from hanzo_twin.engines.parameters import DYNAMIC
 from hanzo_twin.engines.port import Batch, EngineCapabilities, EngineConfig
 from hanzo_twin.engines.serial import SerialBatch
-from hanzo_twin.errors import InvalidInputError
+from hanzo_twin.engines.vectors import check_batch_size
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.sensors.port import ALL_KINDS
@@ -44,7 +44,7 @@ class MujocoEngine:
             dynamics=True,
             joint_kinds=("fixed", "revolute", "prismatic", "spherical", "d6"),
             geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
-            parameters=SUPPORTED,
+            parameters=DYNAMIC,
             sensors=ALL_KINDS,
             licence="Apache-2.0",
             friction_rule="average",
@@ -92,10 +92,7 @@ class MujocoEngine:
 
     def load_batch(self, scene: Scene, config: EngineConfig, num_envs: int, *, threads: int | None = None) -> Batch:
         """As `BatchEngine` says; where drives are of mode ``acceleration``, worlds are stepped one after the other."""
-        if num_envs < 1 or (threads is not None and threads < 1):
-            raise InvalidInputError(
-                f"A batch cannot have {num_envs} envs on {threads} threads.", hint="Allowed: at least one of each."
-            )
+        check_batch_size(num_envs, threads)
         if accelerated(scene):
             first = self.load_scene(scene, config)
             return SerialBatch([first, *(first.fork() for _ in range(num_envs - 1))])

@@ -19,9 +19,10 @@ from hanzo_twin.engines.mujoco.simulation import MujocoSimulation
 from hanzo_twin.engines.mujoco.world_models import WorldModels
 from hanzo_twin.engines.parameters import checked_parameters
 from hanzo_twin.engines.port import EngineConfig
+from hanzo_twin.engines.refusals import closed
 from hanzo_twin.engines.state import SimState
-from hanzo_twin.engines.vectors import checked_array, checked_env_ids
-from hanzo_twin.errors import CommandError, SimulationError
+from hanzo_twin.engines.vectors import checked_array, checked_commands, checked_env_ids
+from hanzo_twin.errors import CommandError
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
 
@@ -144,7 +145,7 @@ class MujocoBatch:
     ) -> None:
         self._check_open()
         shape = (self.num_envs, self._layout.joint_count)
-        checked = self._check_commands(shape, positions, velocities, efforts)
+        checked = checked_commands(shape, positions, velocities, efforts)
         self._hold(*checked)
         for start in range(0, n, BLOCK):
             count = min(BLOCK, n - start)
@@ -172,7 +173,7 @@ class MujocoBatch:
         given = (positions, velocities, efforts)
         varying = 3 in [values.ndim for values in given if values is not None]
         shape = (self.num_envs, *((n,) if varying else ()), self._layout.joint_count)
-        commands = self._check_commands(shape, *given)
+        commands = checked_commands(shape, *given)
         if not varying:
             self._hold(*commands)
         before, diverged = self._physics, np.zeros(self.num_envs, dtype=np.bool_)
@@ -202,7 +203,7 @@ class MujocoBatch:
     ) -> tuple[FloatArray, FloatArray]:
         self._check_open()
         shape = (self.num_envs, n, self._layout.joint_count)
-        commands = self._check_commands(shape, positions, velocities, efforts)
+        commands = checked_commands(shape, positions, velocities, efforts)
         all_positions, all_velocities = np.empty(shape), np.empty(shape)
         substeps = self.config.substeps
         for start in range(0, n, BLOCK):
@@ -214,13 +215,6 @@ class MujocoBatch:
             all_velocities[:, part] = states[:, :, self._velocity_columns]
             self._hold(*[None if values is None else values[:, -1] for values in block])
         return all_positions, all_velocities
-
-    def _check_commands(self, shape: tuple[int, ...], *commands: FloatArray | None) -> list[FloatArray | None]:
-        names = ("positions", "velocities", "efforts")
-        return [
-            None if values is None else checked_array(name, values, shape)
-            for name, values in zip(names, commands, strict=True)
-        ]
 
     def _hold(self, positions: FloatArray | None, velocities: FloatArray | None, efforts: FloatArray | None) -> None:
         if positions is not None:
@@ -386,7 +380,7 @@ class MujocoBatch:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise SimulationError(f"The batch of engine '{ENGINE}' was closed.", hint="Load the scene again.")
+            raise closed("batch", ENGINE)
 
     def close(self) -> None:
         if not self._closed:

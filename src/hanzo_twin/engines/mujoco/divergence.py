@@ -8,6 +8,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from hanzo_twin.engines.refusals import diverged
 from hanzo_twin.errors import SimulationError
 
 # MuJoCo itself calls a number above this bad (mjMAXVAL).
@@ -44,10 +45,7 @@ def divergence(
     name = mujoco.mj_id2name(model, mujoco.mjtObj.mjOBJ_JOINT, joint)
     free = model.jnt_type[joint] == mujoco.mjtJoint.mjJNT_FREE
     subject = f"body '{name.removesuffix('/free')}'" if free else f"joint '{name}'"
-    return SimulationError(
-        f"The numbers of {subject} diverged at {where}.",
-        hint="Restore an earlier state. Usual causes: a step too long for the gains, tiny inertias, huge commands.",
-    )
+    return diverged(subject, where)
 
 
 def _joint_of_bad_position(model: Any, positions: np.ndarray[Any, Any]) -> int | None:

@@ -20,19 +20,6 @@ from hanzo_twin.engines.parameters import ParameterValues
 from hanzo_twin.scene.addresses import Address
 from hanzo_twin.scene.model import Scene
 
-SUPPORTED = (
-    "mass",
-    "inertiaScale",
-    "centerOfMass",
-    "damping",
-    "friction",
-    "armature",
-    "driveStiffness",
-    "driveDamping",
-    "maxEffort",
-    "dynamicFriction",
-    "gravity",
-)
 # MuJoCo derives other constants of the model from these (mj_setConst).
 STRUCTURAL = frozenset({"mass", "inertiaScale", "centerOfMass", "armature"})
 

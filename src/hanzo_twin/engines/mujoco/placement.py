@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hanzo_twin.engines.mujoco.layout import Layout
-from hanzo_twin.errors import CommandError
+from hanzo_twin.engines.refusals import held_by_a_joint, velocity_of_kinematic
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import FloatArray, IntArray, rotation_matrix
 
@@ -48,14 +48,9 @@ def set_body(data: Any, layout: Layout, body: str, pose: FloatArray, velocity: F
 def check_placeable(layout: Layout, body: str, velocity: FloatArray) -> None:
     """Raise CommandError unless ``body`` is free, or kinematic and the ``velocity`` given it is zero."""
     if body in layout.mocap and velocity.any():
-        raise CommandError(
-            f"Engine 'mujoco' cannot give the kinematic body '{body}' a velocity.", hint="Allowed: zeros."
-        )
+        raise velocity_of_kinematic("mujoco", body)
     if body not in layout.mocap and body not in layout.free:
-        raise CommandError(
-            f"Body '{body}' is held by a joint and cannot be placed.",
-            hint=f"Free bodies: {', '.join(layout.free) or 'none'}. Set the joints of its articulation instead.",
-        )
+        raise held_by_a_joint(body, layout.free)
 
 
 def body_states(model: Any, data: Any, bodies: IntArray) -> tuple[FloatArray, FloatArray]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import MappingProxyType
+from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import proxy
 
@@ -17,22 +16,18 @@ from hanzo_twin.engines.mujoco.acceleration import AccelerationDrives, accelerat
 from hanzo_twin.engines.mujoco.divergence import DIVERGED, divergence
 from hanzo_twin.engines.mujoco.layout import Layout
 from hanzo_twin.engines.mujoco.native_state import ENGINE, INPUTS, PHYSICS
-from hanzo_twin.engines.mujoco.parameters import SUPPORTED, ModelParameters
+from hanzo_twin.engines.mujoco.parameters import ModelParameters
 from hanzo_twin.engines.mujoco.placement import body_states, place_at_start, set_body
 from hanzo_twin.engines.mujoco.readings import JointReadings, Law
 from hanzo_twin.engines.mujoco.touching import read_contacts
-from hanzo_twin.engines.parameters import ParameterValues, gravity_addresses
+from hanzo_twin.engines.parameters import DYNAMIC, ParameterValues, gravity_addresses
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
+from hanzo_twin.engines.readings import body_reading
+from hanzo_twin.engines.refusals import closed, no_such_body, wrong_length
 from hanzo_twin.engines.restore import check_parameters
 from hanzo_twin.engines.sensing import joint_reading, make_sensors, observe_sensor, render
 from hanzo_twin.engines.state import SimState
-from hanzo_twin.engines.vectors import checked_array, checked_quaternion, checked_steps
-from hanzo_twin.errors import (
-    CommandError,
-    NotFoundError,
-    SimulationError,
-    nearest,
-)
+from hanzo_twin.engines.vectors import checked_array, checked_body_state, checked_steps, checked_wrench
 from hanzo_twin.scene.model import Camera, Scene
 from hanzo_twin.sensors.camera import RenderParams
 from hanzo_twin.sensors.plan import Plan
@@ -74,7 +69,7 @@ class MujocoSimulation:
         # Of all actuated joints: those that are commanded first, then those whose targets stay.
         self.targets = np.zeros(model.nu)
         self.target_velocities = np.zeros(model.nu)
-        values = ParameterValues(scene, engine=ENGINE, supported=SUPPORTED)
+        values = ParameterValues(scene, engine=ENGINE, supported=DYNAMIC)
         self._parameters = ModelParameters(scene, layout, model, values)
         self._substeps = config.substeps
         self._accelerated = accelerated(scene)
@@ -125,7 +120,7 @@ class MujocoSimulation:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise SimulationError(f"The simulation of engine '{ENGINE}' was closed.", hint="Load the scene again.")
+            raise closed("simulation", ENGINE)
 
     @property
     def time(self) -> float:
@@ -161,7 +156,7 @@ class MujocoSimulation:
         positions, velocities, efforts = command.positions, command.velocities, command.efforts
         for values in (positions, velocities, efforts):
             if values is not None and len(values) != columns.stop - columns.start:
-                raise self._wrong_length(articulation, command)
+                raise wrong_length(self.scene, articulation, command)
         if positions is not None:
             self.targets[columns] = positions
         if velocities is not None:
@@ -176,31 +171,18 @@ class MujocoSimulation:
         elif positions is not None:
             self._write_targets()
 
-    def _wrong_length(self, articulation: str, command: JointCommand) -> CommandError:
-        joints = self.scene.articulation(articulation).joints
-        wrong = [
-            f"JointCommand.{name} has {len(values)} values"
-            for name in ("positions", "velocities", "efforts")
-            if (values := getattr(command, name)) is not None and len(values) != len(joints)
-        ]
-        return CommandError(
-            f"{wrong[0]}, articulation '{articulation}' has {len(joints)} joints.",
-            hint=f"Their order is: {', '.join(joints)}.",
-        )
-
     def _columns(self, articulation: str) -> slice:
         return self.layout.columns[self.scene.articulation(articulation).path]
 
     def set_applied_wrench(self, body: str, force: FloatArray, torque: FloatArray) -> None:
         self._check_open()
         row = self._body_row(body)
-        wrench = np.concatenate([checked_array("force", force, (3,)), checked_array("torque", torque, (3,))])
-        self._data.xfrc_applied[self.layout.bodies[row]] = wrench
+        self._data.xfrc_applied[self.layout.bodies[row]] = checked_wrench(force, torque)
 
     def _body_row(self, body: str) -> int:
         row = self.layout.body_rows.get(body)
         if row is None:
-            raise NotFoundError(f"The scene has no body '{body}'.", hint=nearest(body, self.layout.body_rows))
+            raise no_such_body(body, self.layout.body_rows)
         return row
 
     def get_observation(self, path: str) -> Observation:
@@ -230,19 +212,10 @@ class MujocoSimulation:
         self._check_open()
         return render(self.sensors, camera, params)
 
-    def _observe_body(self, row: int) -> MappingProxyType[str, FloatArray]:
+    def _observe_body(self, row: int) -> Mapping[str, FloatArray]:
         self._refresh_kinematics()
-        pose, velocity = body_states(self._model, self._data, self.layout.bodies[row : row + 1])
-        pose.setflags(write=False)
-        velocity.setflags(write=False)
-        return MappingProxyType(
-            {
-                "position": pose[0, :3],
-                "orientation": pose[0, 3:],
-                "linear_velocity": velocity[0, :3],
-                "angular_velocity": velocity[0, 3:],
-            }
-        )
+        poses, velocities = body_states(self._model, self._data, self.layout.bodies[row : row + 1])
+        return body_reading(poses[0], velocities[0])
 
     def _refresh_kinematics(self) -> None:
         """Bring what MuJoCo derives from positions and velocities up to date; a step leaves it one step behind."""
@@ -396,13 +369,7 @@ class MujocoSimulation:
     ) -> None:
         self._check_open()
         self._body_row(body)
-        pose = np.concatenate([checked_array("position", position, (3,)), checked_quaternion(orientation)])
-        velocity = np.concatenate(
-            [
-                checked_array("linear_velocity", linear_velocity, (3,)),
-                checked_array("angular_velocity", angular_velocity, (3,)),
-            ]
-        )
+        pose, velocity = checked_body_state(position, orientation, linear_velocity, angular_velocity)
         self.sensors.settle()
         set_body(self._data, self.layout, body, pose, velocity)
         self._kinematics_stale = True

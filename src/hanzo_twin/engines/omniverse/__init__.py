@@ -8,7 +8,8 @@ from hanzo_twin.engines.differences import differences
 from hanzo_twin.engines.features import check_features
 from hanzo_twin.engines.omniverse.native_state import ENGINE
 from hanzo_twin.engines.omniverse.physx import VERSION
-from hanzo_twin.engines.omniverse.simulation import SUPPORTED, OmniverseSimulation
+from hanzo_twin.engines.omniverse.simulation import OmniverseSimulation
+from hanzo_twin.engines.parameters import DYNAMIC
 from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Scene
@@ -32,7 +33,7 @@ class OmniverseEngine:
             dynamics=True,
             joint_kinds=("fixed", "revolute", "prismatic", "spherical", "d6"),
             geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
-            parameters=SUPPORTED,
+            parameters=DYNAMIC,
             sensors=ALL_KINDS,
             licence="NVIDIA Omniverse licence",
             precision="single",

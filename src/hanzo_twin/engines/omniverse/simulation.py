@@ -24,14 +24,23 @@ from hanzo_twin.engines.omniverse.refusals import check_mimics, check_springs
 from hanzo_twin.engines.omniverse.trees import simplified
 from hanzo_twin.engines.omniverse.values import Values
 from hanzo_twin.engines.omniverse.world import World
-from hanzo_twin.engines.parameters import ParameterValues, gravity_addresses
+from hanzo_twin.engines.parameters import DYNAMIC, ParameterValues, gravity_addresses
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
-from hanzo_twin.engines.readings import JointReadings
+from hanzo_twin.engines.readings import JointReadings, body_reading
+from hanzo_twin.engines.refusals import (
+    closed,
+    diverged,
+    held_by_a_joint,
+    no_such_body,
+    unsaid_joint,
+    velocity_of_kinematic,
+    wrong_length,
+)
 from hanzo_twin.engines.restore import check_neutral, check_parameters
 from hanzo_twin.engines.sensing import joint_reading, make_sensors, observe_sensor, render
 from hanzo_twin.engines.state import SimState
-from hanzo_twin.engines.vectors import checked_array, checked_quaternion, checked_steps
-from hanzo_twin.errors import CommandError, NotFoundError, SimulationError, StateError, nearest
+from hanzo_twin.engines.vectors import checked_array, checked_body_state, checked_steps, checked_wrench, replaced
+from hanzo_twin.errors import SimulationError
 from hanzo_twin.scene.model import Camera, Scene
 from hanzo_twin.sensors.camera import RenderParams
 from hanzo_twin.sensors.plan import Plan
@@ -39,19 +48,6 @@ from hanzo_twin.sensors.port import Contacts, Motion
 from hanzo_twin.sensors.suite import Held
 from hanzo_twin.spatial import FloatArray, IntArray
 
-SUPPORTED = (
-    "mass",
-    "inertiaScale",
-    "centerOfMass",
-    "damping",
-    "friction",
-    "armature",
-    "driveStiffness",
-    "driveDamping",
-    "maxEffort",
-    "dynamicFriction",
-    "gravity",
-)
 # A sum of squared speeds beyond this is no motion any more; one comparison also finds NaN.
 _DIVERGED = 1e20
 # Engine steps between looks at what no joint holds, and at joints within a call of `step`.
@@ -74,7 +70,7 @@ class OmniverseSimulation:
         check_springs(scene)
         self.scene = scene
         self.config = config
-        self.parameters = ParameterValues(scene, engine=ENGINE, supported=SUPPORTED)
+        self.parameters = ParameterValues(scene, engine=ENGINE, supported=DYNAMIC)
         self._effective = scene
         self._plain = simplified(scene)
         self._closed = False
@@ -124,7 +120,7 @@ class OmniverseSimulation:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise SimulationError(f"The simulation of engine '{ENGINE}' was closed.", hint="Load the scene again.")
+            raise closed("simulation", ENGINE)
 
     # --- base and past
 
@@ -248,10 +244,7 @@ class OmniverseSimulation:
                 raise self._diverged(f"body '{paths[fastest]}'")
 
     def _diverged(self, subject: str) -> SimulationError:
-        return SimulationError(
-            f"The numbers of {subject} diverged at {self.time:g} s.",
-            hint="Restore an earlier state. Usual causes: a step too long for the gains, tiny inertias, huge commands.",
-        )
+        return diverged(subject, f"{self.time:g} s")
 
     def set_joint_command(self, articulation: str, command: JointCommand) -> None:
         self._check_open()
@@ -259,7 +252,7 @@ class OmniverseSimulation:
         positions, velocities, efforts = command.positions, command.velocities, command.efforts
         for values in (positions, velocities, efforts):
             if values is not None and len(values) != columns.stop - columns.start:
-                raise self._wrong_length(articulation, command)
+                raise wrong_length(self.scene, articulation, command)
         now = self._commands
         targets = now.targets if positions is None else _taken(now.targets, columns, positions)
         speeds = now.target_velocities if velocities is None else _taken(now.target_velocities, columns, velocities)
@@ -268,18 +261,6 @@ class OmniverseSimulation:
             return
         self._commands = Commands(targets=targets, target_velocities=speeds, efforts=pushes, wrenches=now.wrenches)
 
-    def _wrong_length(self, articulation: str, command: JointCommand) -> CommandError:
-        joints = self.scene.articulation(articulation).joints
-        wrong = [
-            f"JointCommand.{name} has {len(values)} values"
-            for name in ("positions", "velocities", "efforts")
-            if (values := getattr(command, name)) is not None and len(values) != len(joints)
-        ]
-        return CommandError(
-            f"{wrong[0]}, articulation '{articulation}' has {len(joints)} joints.",
-            hint=f"Their order is: {', '.join(joints)}.",
-        )
-
     def _articulation_columns(self, articulation: str) -> slice:
         return self._columns[self.scene.articulation(articulation).path]
 
@@ -287,13 +268,13 @@ class OmniverseSimulation:
         self._check_open()
         row = self._row(body)
         wrenches = self._commands.wrenches.copy()
-        wrenches[row] = np.concatenate([checked_array("force", force, (3,)), checked_array("torque", torque, (3,))])
+        wrenches[row] = checked_wrench(force, torque)
         self._commands = replace(self._commands, wrenches=wrenches)
 
     def _row(self, body: str) -> int:
         row = self._rows.get(body)
         if row is None:
-            raise NotFoundError(f"The scene has no body '{body}'.", hint=nearest(body, self._rows))
+            raise no_such_body(body, self._rows)
         return row
 
     # --- reading
@@ -305,16 +286,8 @@ class OmniverseSimulation:
             return Observation(path=path, time=self.time, data=self._read_joints(path, freedoms))
         if path in self._rows:
             poses, twists = self._read_bodies()
-            pose, twist = poses[self._rows[path]].copy(), twists[self._rows[path]].copy()
-            pose.setflags(write=False)
-            twist.setflags(write=False)
-            data = {
-                "position": pose[:3],
-                "orientation": pose[3:],
-                "linear_velocity": twist[:3],
-                "angular_velocity": twist[3:],
-            }
-            return Observation(path=path, time=self.time, data=MappingProxyType(data))
+            row = self._rows[path]
+            return Observation(path=path, time=self.time, data=body_reading(poses[row].copy(), twists[row].copy()))
         return observe_sensor(self.sensors, path, {**self._columns, **self._rows})
 
     def _read_joints(self, path: str, freedoms: IntArray | slice) -> JointReadings:
@@ -469,10 +442,7 @@ class OmniverseSimulation:
         balls = (joint.path for joint in self.scene.child_joint.values() if joint.kind in ("spherical", "d6"))
         loose = next(iter([*world.joints[self._joint_count :], *balls]), None)
         if loose is not None:
-            raise StateError(
-                f"A state of engine '{state.engine}' does not say where joint '{loose}' is.",
-                hint="Between engines only joints of articulations and free bodies are carried over.",
-            )
+            raise unsaid_joint(state.engine, loose)
         return None, values, held
 
     def fork(self) -> OmniverseSimulation:
@@ -537,18 +507,11 @@ class OmniverseSimulation:
     ) -> None:
         self._check_open()
         row = self._row(body)
-        pose = np.concatenate([checked_array("position", position, (3,)), checked_quaternion(orientation)])
-        linear = checked_array("linear_velocity", linear_velocity, (3,))
-        twist = np.concatenate([linear, checked_array("angular_velocity", angular_velocity, (3,))])
+        pose, twist = checked_body_state(position, orientation, linear_velocity, angular_velocity)
         if body in self.scene.child_joint:
-            raise CommandError(
-                f"Body '{body}' is held by a joint and cannot be placed.",
-                hint=f"Free bodies: {', '.join(self._roots()) or 'none'}. Set the joints of its articulation instead.",
-            )
+            raise held_by_a_joint(body, self._roots())
         if self.scene.bodies[body].kinematic and twist.any():
-            raise CommandError(
-                f"Engine '{ENGINE}' cannot give the kinematic body '{body}' a velocity.", hint="Allowed: zeros."
-            )
+            raise velocity_of_kinematic(ENGINE, body)
         self.sensors.settle()
         before = self._values()
         poses, twists = before.poses.copy(), before.twists.copy()
@@ -570,12 +533,6 @@ def _run(freedoms: IntArray) -> IntArray | slice:
     return whole if freedoms.tolist() == list(range(whole.start, whole.stop)) else freedoms
 
 
-def _replaced(array: FloatArray, part: slice, values: FloatArray) -> FloatArray:
-    copy = array.copy()
-    copy[part] = values
-    return copy
-
-
 def _joined(new: Commands, held: Commands) -> Commands:
     """``new`` with the arrays of ``held`` that say the same; ``held`` itself where all do."""
     targets, velocities = _known(new.targets, held.targets), _known(new.target_velocities, held.target_velocities)
@@ -594,4 +551,4 @@ def _known(new: FloatArray, held: FloatArray) -> FloatArray:
 def _taken(array: FloatArray, part: slice, values: FloatArray) -> FloatArray:
     """``array`` with ``values`` in ``part``; itself where nothing changes."""
     # Of the few numbers of joints, Python's comparison is faster than numpy's.
-    return array if array[part].tolist() == values.tolist() else _replaced(array, part, values)
+    return array if array[part].tolist() == values.tolist() else replaced(array, part, values)

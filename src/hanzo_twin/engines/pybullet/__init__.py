@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hanzo_twin.engines.differences import differences
-from hanzo_twin.engines.driven import SUPPORTED
 from hanzo_twin.engines.features import check_features
 from hanzo_twin.engines.materials import for_products, friction_between, restitution_between
+from hanzo_twin.engines.parameters import DYNAMIC
 from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
 from hanzo_twin.engines.pybullet.native_state import ENGINE, VERSION
 from hanzo_twin.engines.pybullet.simulation import PybulletSimulation
@@ -31,7 +31,7 @@ class PybulletEngine:
             dynamics=True,
             joint_kinds=("fixed", "revolute", "prismatic", "d6"),
             geometries=("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh"),
-            parameters=SUPPORTED,
+            parameters=DYNAMIC,
             sensors=ALL_KINDS,
             licence="Zlib",
             friction_rule="geometric mean",

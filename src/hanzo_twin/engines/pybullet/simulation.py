@@ -21,10 +21,11 @@ from hanzo_twin.engines.pybullet.native_state import ENGINE, VERSION
 from hanzo_twin.engines.pybullet.placement import body_state, finished_states, place_root, raw_state
 from hanzo_twin.engines.pybullet.tree import Tree
 from hanzo_twin.engines.pybullet.world import World, build_world, write_frictions
+from hanzo_twin.engines.refusals import diverged, unsaid_joint
 from hanzo_twin.engines.restore import check_neutral, check_parameters
 from hanzo_twin.engines.sensing import make_sensors
 from hanzo_twin.engines.state import SimState
-from hanzo_twin.errors import SimulationError, StateError, UnsupportedError
+from hanzo_twin.errors import SimulationError, UnsupportedError
 from hanzo_twin.scene.addresses import Address
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.sensors.port import Contacts, Motion
@@ -168,7 +169,7 @@ class PybulletSimulation(DrivenSimulation[Tree]):
         for path, uid in self._free:
             (x, y, z), (u, v, w) = getBaseVelocity(uid, client)
             if not x * x + y * y + z * z + u * u + v * v + w * w < _DIVERGED**2:
-                raise self._diverged(f"body '{path}'", self._time)
+                raise diverged(f"body '{path}'", f"{self._time:g} s")
 
     def _push(self) -> None:
         for place, wrench in self._pushes:
@@ -184,7 +185,7 @@ class PybulletSimulation(DrivenSimulation[Tree]):
 
     def _joint_diverged(self, tree: Tree) -> SimulationError:
         speeds = [float("inf") if velocity != velocity else abs(velocity) for velocity in tree.velocities]
-        return self._diverged(f"joint '{tree.plan.joints[speeds.index(max(speeds))]}'", self._time)
+        return diverged(f"joint '{tree.plan.joints[speeds.index(max(speeds))]}'", f"{self._time:g} s")
 
     def _write_wrenches(self, wrenches: FloatArray) -> None:
         self._wrenches = wrenches
@@ -249,10 +250,7 @@ class PybulletSimulation(DrivenSimulation[Tree]):
         if state.engine == ENGINE:
             content = native_state.unpack(state, self.config)
         elif len(self._joints) > self._joint_count:
-            raise StateError(
-                f"A state of engine '{state.engine}' does not say where joint '{self._joints[self._joint_count]}' is.",
-                hint="Between engines only joints of articulations and free bodies are carried over.",
-            )
+            raise unsaid_joint(state.engine, self._joints[self._joint_count])
         return content, check_parameters(state, self.parameters), self.sensors.unpack(state.sensors)
 
     def _renew(self, content: bytes | None) -> None:
