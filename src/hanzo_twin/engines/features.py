@@ -13,13 +13,12 @@ from types import MappingProxyType
 from typing import Literal
 
 from hanzo_twin import plugins
-from hanzo_twin.engines.hulls import is_convex
+from hanzo_twin.engines.hulls import is_convex, needs_triangles
 from hanzo_twin.engines.port import EngineCapabilities, load_engine
 from hanzo_twin.errors import NotInstalledError, UnsupportedError
 from hanzo_twin.scene.model import Body, Joint, Mesh, Plane, Scene, Shape
 
 LOOP_KINDS = ("fixed", "revolute", "spherical")
-_BOUNDING = ("boundingCube", "boundingSphere")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,14 +301,14 @@ def _of_shape(shape: Shape, scene: Scene, *, static: bool) -> Iterator[Requireme
     geometry = shape.geometry
     if isinstance(geometry, Plane) and not static:
         yield Requirement(feature="moving_planes", path=shape.path)
-    if isinstance(geometry, Mesh) and not _stays_convex(shape.path, geometry):
-        triangles = "static_triangles" if static else "moving_triangles"
-        decomposed = geometry.approximation == "convexDecomposition"
-        yield Requirement(feature="mesh_decomposition" if decomposed else triangles, path=shape.path)
+    if needs_triangles(shape):
+        yield Requirement(feature="static_triangles" if static else "moving_triangles", path=shape.path)
+    elif isinstance(geometry, Mesh) and _has_parts(shape.path, geometry):
+        yield Requirement(feature="mesh_decomposition", path=shape.path)
 
 
-def _stays_convex(path: str, mesh: Mesh) -> bool:
-    return mesh.approximation in ("convexHull", *_BOUNDING) or is_convex(path, mesh)
+def _has_parts(path: str, mesh: Mesh) -> bool:
+    return mesh.approximation == "convexDecomposition" and not is_convex(path, mesh)
 
 
 def _one_of_several(scene: Scene) -> set[str]:

@@ -15,6 +15,10 @@ from hanzo_twin.spatial import FloatArray, IntArray, Pose
 
 CONE_SIDES = 64
 CONVEX_TOLERANCE = 1e-3
+CONVEX = ("convexHull", "convexDecomposition", "boundingCube", "boundingSphere")
+"""Approximations of a mesh by convex shapes; others ask for its triangles."""
+SLIVER = 1e-7
+"""A triangle whose area is less than that of a square of so much of its mesh's size has none."""
 PART = "#"
 """Stands between a shape's path and the number of one of its convex parts; no prim path has it."""
 
@@ -31,7 +35,7 @@ def colliders(shapes: Iterable[Shape], *, triangles: bool = False, cone_sides: i
         triangles: leave meshes that ask for their triangles as they are.
 
     Raises:
-        SceneError: a mesh has no volume; names the shape.
+        SceneError: a mesh has no volume, or no area where it stays as it is; names the shape.
     """
     found: list[Shape] = []
     for shape in shapes:
@@ -67,6 +71,12 @@ def cone_faces(cone: Cone) -> tuple[FloatArray, IntArray]:
     side = np.stack([rim, (rim + 1) % CONE_SIDES, np.full(CONE_SIDES, CONE_SIDES)], axis=1)
     base = np.stack([np.zeros(CONE_SIDES - 2, dtype=np.int64), rim[2:], rim[1:-1]], axis=1)
     return cone_vertices(cone), np.concatenate([side, base])
+
+
+def needs_triangles(shape: Shape) -> bool:
+    """True when ``shape`` is a mesh that asks for its triangles and is not convex."""
+    mesh = shape.geometry
+    return isinstance(mesh, Mesh) and mesh.approximation not in CONVEX and not is_convex(shape.path, mesh)
 
 
 def is_convex(path: str, mesh: Mesh) -> bool:
@@ -111,7 +121,8 @@ def _of_mesh(shape: Shape, mesh: Mesh, *, triangles: bool) -> list[Shape]:
     if mesh.approximation == "boundingSphere":
         radius = float(np.linalg.norm(vertices - center, axis=1).max())
         return [replace(shape, geometry=Sphere(radius=radius), pose=shape.pose @ Pose.of(center))]
-    if triangles and mesh.approximation not in ("convexHull", "convexDecomposition"):
+    if triangles and mesh.approximation not in CONVEX:
+        _check_area(shape.path, vertices, np.asarray(mesh.triangles), float(np.linalg.norm(high - low)))
         return [shape]
     hull, convex = convex_hull(shape.path, mesh)
     if convex or mesh.approximation == "convexHull":
@@ -120,6 +131,15 @@ def _of_mesh(shape: Shape, mesh: Mesh, *, triangles: bool) -> list[Shape]:
     return [
         replace(shape, path=f"{shape.path}{PART}{index}", geometry=_hull_mesh(part)) for index, part in enumerate(parts)
     ]
+
+
+def _check_area(path: str, vertices: FloatArray, triangles: IntArray, size: float) -> None:
+    a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
+    if not (np.linalg.norm(np.cross(b - a, c - a), axis=1) > 2 * (SLIVER * size) ** 2).any():
+        raise SceneError(
+            f"The mesh '{path}' has no triangle with an area, so it cannot collide.",
+            hint="Author triangles with different corners, or remove its CollisionAPI.",
+        )
 
 
 def _hull_mesh(vertices: FloatArray) -> Mesh:

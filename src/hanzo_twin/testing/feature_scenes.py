@@ -12,6 +12,7 @@ import numpy as np
 from hanzo_twin.scene.model import (
     Axis,
     Body,
+    Box,
     Drive,
     Geometry,
     Joint,
@@ -75,6 +76,44 @@ def cup(approximation: str) -> Mesh:
             a, b = 4 * ring + side, 4 * ring + (side + 1) % 4
             triangles += [(a, b, b + 4), (a, b + 4, a + 4)]
     return Mesh(vertices=vertices, triangles=np.array(triangles), approximation=approximation)
+
+
+def bowl() -> Scene:
+    """A ball of 0.05 m at rest 0.2 m beside the middle of a bowl z = 1.5 (x² + y²) of triangles, which has no back."""
+    count, radius, place = 20, 0.05, 0.2
+    line = np.linspace(-0.3, 0.3, count + 1)
+    x, y = np.meshgrid(line, line, indexing="ij")
+    corner = np.arange((count + 1) ** 2).reshape(count + 1, count + 1)[:-1, :-1].ravel()
+    halves = [corner, corner + count + 1, corner + count + 2], [corner, corner + count + 2, corner + 1]
+    triangles = np.concatenate([np.stack(half, axis=1) for half in halves])
+    vertices = np.stack([x, y, 1.5 * (x**2 + y**2)], axis=-1).reshape(-1, 3)
+    scene = standing(Mesh(vertices=vertices, triangles=triangles, approximation="none"))
+    (ball,) = scene.bodies.values()
+    height = 1.5 * place**2 + radius * np.hypot(1.0, 3.0 * place)
+    shape = replace(ball.shapes[0], geometry=Sphere(radius=radius))
+    inertia = 0.4 * ball.mass * radius**2
+    pose = Pose.of((place, 0.013, float(height) + 1e-3))
+    ball = replace(ball, shapes=(shape,), pose_world_body=pose, diagonal_inertia=(inertia, inertia, inertia))
+    return replace(scene, bodies={ball.path: ball})
+
+
+def corner() -> Scene:
+    """A cube of 0.04 m that is thrown, turning, into a corner of a `cup` of triangles."""
+    scene = standing(cup("none"))
+    (ball,) = scene.bodies.values()
+    half, mass = 0.02, 0.1
+    shape = replace(ball.shapes[0], geometry=Box(half_extents=(half, half, half)))
+    inertia = mass * (2 * half) ** 2 / 6
+    turned = Pose.of((0.03, 0.03, 0.02), (0.969, 0.07, 0.232, 0.046))
+    cube = replace(
+        ball,
+        shapes=(shape,),
+        pose_world_body=replace(turned, orientation=turned.orientation / np.linalg.norm(turned.orientation)),
+        mass=mass,
+        diagonal_inertia=(inertia, inertia, inertia),
+        linear_velocity=(0.3, 0.3, 0.0),
+    )
+    return replace(scene, bodies={cube.path: cube})
 
 
 def bouncing(restitution: float, *, height: float = 1.0) -> Scene:

@@ -60,6 +60,7 @@ class MujocoEngine:
                 "kinematic_bodies",
                 "restitution",
                 "mesh_decomposition",
+                "static_triangles",
                 "shape_filters",
             ),
         )

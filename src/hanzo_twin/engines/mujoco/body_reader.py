@@ -75,7 +75,7 @@ class _Sensors:
     """Frame sensors of bodies in a model in which nothing acts on them."""
 
     def __init__(self, scene: Scene, config: EngineConfig, bodies: Sequence[str], threads: int) -> None:
-        spec = build_spec(scene, config)
+        spec = build_spec(scene, config, geoms=False)
         spec.option.disableflags |= int(_OFF.mjDSBL_CONTACT) | int(_OFF.mjDSBL_CONSTRAINT) | int(_OFF.mjDSBL_ACTUATION)
         for path in bodies:
             for kind in _KINDS:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hanzo_twin.engines.materials import DEFAULT, friction_between, restitution_between
+from hanzo_twin.engines.mujoco.plates import STIFFNESS
 from hanzo_twin.engines.self_collision import rigid_parts, touches_itself
 from hanzo_twin.errors import UnsupportedError
 from hanzo_twin.scene.model import Articulation, Scene, Shape
@@ -40,13 +41,15 @@ _IMPEDANCE = 0.9999
 class Collider:
     """A geom: its name, the body of the scene or static shape that holds it, and its shape.
 
-    ``own_rules``: attributes of MuJoCo say how it touches, so that MuJoCo's own rules combine it with others.
+    ``own_rules``: attributes of MuJoCo say how it touches, so that MuJoCo's own rules combine it with others;
+    ``plate``: it is one of `hanzo_twin.engines.mujoco.plates`.
     """
 
     name: str
     holder: str
     shape: Shape
     own_rules: bool
+    plate: bool = False
 
 
 def collision_bits(scene: Scene) -> dict[str, tuple[int, int]]:
@@ -98,10 +101,9 @@ def add_pairs(
             )
         materials = [scene.materials.get(one.shape.material, DEFAULT) for one in (first, second)]
         friction = friction_between(*materials)
-        options: dict[str, Any] = {}
-        restitution = restitution_between(*materials)
-        if restitution > 0.0:
-            options = {"solref": _bounce(restitution, step_seconds), "solimp": [_IMPEDANCE, _IMPEDANCE, 0.001, 0.5, 2]}
+        options = bounce(restitution_between(*materials), step_seconds)
+        if not options and (first.plate or second.plate):
+            options = {"solref": list(STIFFNESS)}
         spec.add_pair(
             name=f"{first.name}{PAIR_SEPARATOR}{second.name}",
             geomname1=first.name,
@@ -152,11 +154,17 @@ def _may_touch(
     return bool(kind & other_affinity or other_kind & affinity)
 
 
-def _bounce(restitution: float, step_seconds: float) -> list[float]:
-    """MuJoCo's reference (−stiffness, −damping), both per unit of mass, of a contact with that restitution."""
+def bounce(restitution: float, step_seconds: float) -> dict[str, list[float]]:
+    """MuJoCo's options of a contact with that restitution, none where it is zero.
+
+    The reference is (−stiffness, −damping), both per unit of mass.
+    """
+    if restitution <= 0.0:
+        return {}
     ratio = damping_ratio(min(restitution, 1.0))
     omega = math.pi / (BOUNCE_STEPS * step_seconds)
-    return [-(omega**2) * _IMPEDANCE, -2 * ratio * omega * _IMPEDANCE]
+    reference = [-(omega**2) * _IMPEDANCE, -2 * ratio * omega * _IMPEDANCE]
+    return {"solref": reference, "solimp": [_IMPEDANCE, _IMPEDANCE, 0.001, 0.5, 2]}
 
 
 def damping_ratio(restitution: float) -> float:

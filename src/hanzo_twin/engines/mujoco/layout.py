@@ -9,8 +9,9 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from hanzo_twin.engines.hulls import shape_of
+from hanzo_twin.engines.hulls import needs_triangles, shape_of
 from hanzo_twin.engines.mujoco.model import actuated_joints
+from hanzo_twin.engines.mujoco.plates import partner
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import IntArray
 
@@ -32,6 +33,8 @@ class Layout:
         mocap: by path of the kinematic bodies, row in ``mocap_pos``.
         geoms: by path of the materials, ids of the geoms made of them.
         pairs: by path of the materials, ids of the explicit pairs of such geoms, each with the other's material.
+        plates: by path of the materials, ids of the plates that say how they touch it or are of it, with the other's
+            material; they are not among ``geoms``.
         loose_joints: tree joints with freedom that no articulation commands.
     """
 
@@ -48,6 +51,7 @@ class Layout:
     mocap: Mapping[str, int]
     geoms: Mapping[str, IntArray]
     pairs: Mapping[str, tuple[tuple[int, str], ...]]
+    plates: Mapping[str, tuple[tuple[IntArray, str], ...]]
     loose_joints: tuple[str, ...]
 
     @property
@@ -76,6 +80,7 @@ def lay_out(scene: Scene, model: Any) -> Layout:
         mocap={path: int(model.body_mocapid[bodies[path]]) for path in scene.bodies if scene.bodies[path].kinematic},
         geoms=_geoms_by_material(scene, model),
         pairs=_pairs_by_material(scene, model),
+        plates=_plates_by_material(scene, model),
         loose_joints=tuple(
             joint.path
             for joint in scene.joints.values()
@@ -111,10 +116,11 @@ def _free_addresses(model: Any, body: int) -> tuple[int, int]:
 
 def _geoms_by_material(scene: Scene, model: Any) -> dict[str, IntArray]:
     ids: dict[str, list[int]] = {path: [] for path in scene.materials}
-    materials = _material_of(scene)
+    materials, ruling = _material_of(scene), _ruling(scene)
     for geom in range(model.ngeom):
-        material = materials.get(shape_of(model.geom(geom).name), "")
-        if material in ids:
+        shape = shape_of(model.geom(geom).name)
+        material = materials.get(shape, "")
+        if material in ids and shape not in ruling:
             ids[material].append(geom)
     return {path: np.array(geoms, dtype=np.int64) for path, geoms in ids.items()}
 
@@ -131,6 +137,27 @@ def _pairs_by_material(scene: Scene, model: Any) -> dict[str, tuple[tuple[int, s
             if own in found:
                 found[own].append((pair, other))
     return {path: tuple(pairs) for path, pairs in found.items()}
+
+
+def _plates_by_material(scene: Scene, model: Any) -> dict[str, tuple[tuple[IntArray, str], ...]]:
+    found: dict[str, list[tuple[IntArray, str]]] = {path: [] for path in scene.materials}
+    ruling = _ruling(scene)
+    ids: dict[str, list[int]] = {path: [] for path in ruling}
+    for geom in range(model.ngeom) if ruling else ():
+        ids.get(shape_of(model.geom(geom).name), []).append(geom)
+    for path, geoms in ids.items():
+        first, second = scene.static_shapes[path].material, ruling[path]
+        for own, other in {(first, second), (second, first)}:
+            if own in found:
+                found[own].append((np.array(geoms, dtype=np.int64), other))
+    return {path: tuple(plates) for path, plates in found.items()}
+
+
+def _ruling(scene: Scene) -> dict[str, str]:
+    """Shapes whose plates say how they touch, with the material of what touches them."""
+    standing = (shape for shape in scene.static_shapes.values() if shape.collides and needs_triangles(shape))
+    partners = ((shape.path, partner(scene, shape)) for shape in standing)
+    return {path: other for path, other in partners if other is not None}
 
 
 def _material_of(scene: Scene) -> dict[str, str]:

@@ -10,7 +10,7 @@ Two choices keep the next state a function of positions, velocities, commands an
   that a changed parameter gives what a scene built with it gives.
 
 Contact friction has one coefficient (the dynamic one) and an elliptic cone; see `contacts` for what holds between two
-materials. A mesh collides as its convex hull or its convex parts.
+materials. A mesh collides as its convex hull or its convex parts; one that stands also as its triangles, see `plates`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,15 @@ from typing import Any
 
 import mujoco
 
-from hanzo_twin.engines.hulls import colliders, shape_of
-from hanzo_twin.engines.mujoco.attributes import has_touch, write_joint, write_options, write_touch
-from hanzo_twin.engines.mujoco.contacts import Collider, add_pairs, collision_bits, everything, separated
-from hanzo_twin.engines.mujoco.geometry import add_geom
+from hanzo_twin.engines.mujoco.attributes import write_joint, write_options
+from hanzo_twin.engines.mujoco.colliders import Colliders
 from hanzo_twin.engines.mujoco.integration import asks_explicit, choose_integrator, diagnose_integrator
 from hanzo_twin.engines.mujoco.joint_elements import add_axis_drives, add_drive, add_joint, add_mimic
 from hanzo_twin.engines.mujoco.loops import add_loop_closure
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.errors import SceneError, UnsupportedError
 from hanzo_twin.scene.diagnostics import Diagnosis
-from hanzo_twin.scene.model import Body, Joint, Scene, Shape
+from hanzo_twin.scene.model import Body, Joint, Scene
 
 
 def build_model(scene: Scene, config: EngineConfig, customize: Callable[[Any], None] | None = None) -> Any:
@@ -66,15 +64,14 @@ def _compile(spec: Any) -> Any:
         raise SceneError(f"Engine 'mujoco' cannot build the scene: {refused}") from refused
 
 
-def build_spec(scene: Scene, config: EngineConfig) -> Any:
-    """The ``MjSpec`` of ``scene``."""
+def build_spec(scene: Scene, config: EngineConfig, *, geoms: bool = True) -> Any:
+    """The ``MjSpec`` of ``scene``; without ``geoms`` nothing collides, and all else is the same."""
     spec = mujoco.MjSpec()
     _set_options(spec, scene, config)
-    option_seconds = config.step_seconds / config.substeps
     bodies = {"": spec.worldbody}
     for body in scene.bodies.values():
         bodies[body.path] = _add_body(spec, bodies, scene, body)
-    _add_colliders(spec, bodies, scene, option_seconds)
+    Colliders(spec, bodies, scene, config.step_seconds / config.substeps, geoms=geoms).add()
     for joint in actuated_joints(scene):
         add_drive(spec, joint)
     for joint in scene.joints.values():
@@ -85,50 +82,6 @@ def build_spec(scene: Scene, config: EngineConfig) -> Any:
         elif joint.mimic is not None:
             add_mimic(spec, joint)
     return spec
-
-
-def _add_colliders(spec: Any, bodies: dict[str, Any], scene: Scene, step_seconds: float) -> None:
-    """Geoms, who collides with whom, and how."""
-    bits = collision_bits(scene)
-    filtered = {path for pair in scene.filtered_pairs for path in pair}
-    members: dict[str, set[str]] = {path: {path} for path in scene.bodies}
-    found: list[Collider] = []
-
-    def add(holder: Any, path: str, collider: Shape) -> None:
-        material = scene.materials.get(collider.material)
-        geom = add_geom(spec, holder, collider, material, bits.get(path, everything()))
-        shape = shape_of(collider.path)
-        write_touch(geom, scene, shape, collider.material)
-        found.append(Collider(name=collider.path, holder=path, shape=collider, own_rules=has_touch(scene, shape)))
-
-    for body in scene.bodies.values():
-        solid = colliders(body.shapes)
-        several = len({shape_of(one.path) for one in solid}) > 1
-        for collider in solid:
-            path, holder = shape_of(collider.path), bodies[body.path]
-            members[path] = {body.path}
-            if several and path in filtered:
-                # MuJoCo filters bodies: the shape is one, welded to its own.
-                holder, members[path] = _holder(spec, holder, path), {path}
-                members[body.path].add(path)
-            add(holder, body.path, collider)
-    for shape in colliders(scene.static_shapes.values()):
-        path = shape_of(shape.path)
-        members[path] = {path}
-        # A body of its own, so that a filtered pair can name it.
-        add(_holder(spec, spec.worldbody, path), path, shape)
-    _add_filtered_pairs(spec, scene, members)
-    add_pairs(spec, scene, found, bits, step_seconds)
-
-
-def _holder(spec: Any, parent: Any, path: str) -> Any:
-    """The body ``path`` without mass, which is made where there is none."""
-    known = spec.body(path)
-    if known is not None:
-        return known
-    holder = parent.add_body(name=path)
-    holder.explicitinertial = True
-    return holder
 
 
 def actuated_joints(scene: Scene) -> tuple[Joint, ...]:
@@ -176,13 +129,3 @@ def _add_body(spec: Any, bodies: dict[str, Any], scene: Scene, body: Body) -> An
         for made in added.joints:
             write_joint(made, scene, joint.path)
     return added
-
-
-def _add_filtered_pairs(spec: Any, scene: Scene, members: dict[str, set[str]]) -> None:
-    """``members``: by path of a body or a shape, MuJoCo's bodies that it is."""
-    excluded: set[tuple[str, str]] = set()
-    for first, second in separated(scene):
-        for one in members.get(first, ()):
-            excluded |= {(min(one, other), max(one, other)) for other in members.get(second, ()) if other != one}
-    for first, second in sorted(excluded):
-        spec.add_exclude(bodyname1=first, bodyname2=second)

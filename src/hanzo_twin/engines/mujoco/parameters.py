@@ -18,7 +18,7 @@ from hanzo_twin.engines.mujoco.joint_elements import UNLIMITED
 from hanzo_twin.engines.mujoco.layout import Layout
 from hanzo_twin.engines.parameters import ParameterValues
 from hanzo_twin.scene.addresses import Address
-from hanzo_twin.scene.model import Scene
+from hanzo_twin.scene.model import Material, Scene
 
 # MuJoCo derives other constants of the model from these (mj_setConst).
 STRUCTURAL = frozenset({"mass", "inertiaScale", "centerOfMass", "armature"})
@@ -98,11 +98,17 @@ def _write_friction(model: Any, scene: Scene, layout: Layout, values: ParameterV
     model.geom_friction[layout.geoms[address.path], 0] = value
     own = replace(scene.materials[address.path], dynamic_friction=value)
     for pair, path in layout.pairs[address.path]:
-        other = scene.materials.get(path, DEFAULT)
-        if path:
-            there = Address(path=path, attribute="dynamicFriction")
-            other = replace(other, dynamic_friction=values.get(there))
-        model.pair_friction[pair, :2] = friction_between(own, other)
+        model.pair_friction[pair, :2] = friction_between(own, _other(scene, values, path))
+    for geoms, path in layout.plates[address.path]:
+        model.geom_friction[geoms, 0] = friction_between(own, own if path == own.path else _other(scene, values, path))
+
+
+def _other(scene: Scene, values: ParameterValues, path: str) -> Material:
+    """The material at ``path`` with the friction in force; "" is the default."""
+    if not path:
+        return DEFAULT
+    friction = values.get(Address(path=path, attribute="dynamicFriction"))
+    return replace(scene.materials[path], dynamic_friction=friction)
 
 
 def _write_joint(model: Any, layout: Layout, address: Address, value: float) -> None:
