@@ -236,3 +236,8 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     listed = ", ".join(names[:20]) + (f" … ({len(names)} in all)" if len(names) > 20 else "")
     meant = f"Did you mean '{close[0]}'? " if close else ""
     return f"{meant}Allowed: {listed or 'nothing'}."
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """``count`` things for a message: ``1 body``, ``2 bodies`` (``plural`` where it is not ``noun`` with an s)."""
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"

@@ -29,7 +29,7 @@ GARBAGE: dict[str, tuple[bytes, str]] = {
     "a text": (b'{"position": "1.0"}', f"'{TOPIC}#position' must be a number, got '1.0'"),
     "nothing": (b'{"position": null}', f"'{TOPIC}#position' must be a number, got None"),
     "an object": (b'{"position": {"x": 1}}', f"'{TOPIC}#position' must be a number, got {{'x': 1}}"),
-    "an array": (b'{"position": [1, 2]}', f"'{TOPIC}#position' needs 1 number(s), got an array of 2"),
+    "an array": (b'{"position": [1, 2]}', f"'{TOPIC}#position' needs 1 number, got an array of 2"),
     "without the field": (b'{"angle": 1}', "the payload has no field 'position'"),
     "a bare number": (b"1.5", "the payload has no field 'position'"),
     "huge time": (b'{"position": 1, "timestamp": 1e300}', "the time stamp 1e+300 s is beyond ±8e+09 s"),
@@ -157,7 +157,7 @@ async def test_arrays_of_the_wrong_length(tmp_path: Path, make_mosquitto: MakeBr
         assert (await twin.sync())["readings"]["rejected"] == 2
     table = twin.history.read(kinds=[Kind.LIFECYCLE], addresses=["reading-rejected"])
     reasons = [json.loads(text)["reason"] for text in table.column("detail").to_pylist()]
-    assert reasons == [f"'pendulum/joints' needs 1 number(s), got an array of {count}" for count in (2, 0)]
+    assert reasons == [f"'pendulum/joints' needs 1 number, got an array of {count}" for count in (2, 0)]
     stored = twin.history.read(kinds=[Kind.READING])
     assert stored.column("address").to_pylist() == [f"{HINGE}.position"]
 

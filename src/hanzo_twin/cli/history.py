@@ -9,7 +9,7 @@ import typer
 
 from hanzo_twin.cli.arguments import TIMES, Twin, connect, parse_time
 from hanzo_twin.cli.output import Json, emit, note, say, table
-from hanzo_twin.errors import InvalidInputError, OutputError
+from hanzo_twin.errors import InvalidInputError, OutputError, counted
 
 if TYPE_CHECKING:
     from hanzo_twin.client import Client
@@ -67,7 +67,7 @@ def history(
         return
     table([name.upper() for name in view.columns], view.rows, empty="There is nothing in the history that matches.")
     if view.truncated:
-        note(f"There is more; these are {len(view.rows)} rows. See --limit.")
+        note(f"There is more; shown: {counted(len(view.rows), 'row')}. See --limit.")
 
 
 def _verify(client: Client, twin: str, json: bool) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from hanzo_twin.cli.arguments import Twin, assignments, connect
 from hanzo_twin.cli.output import Json, emit, fields, note, number, say, table, time_text
-from hanzo_twin.errors import DefinitionError, InvalidInputError, OutputError, RuntimeUnavailableError
+from hanzo_twin.errors import DefinitionError, InvalidInputError, OutputError, RuntimeUnavailableError, counted
 
 if TYPE_CHECKING:
     from hanzo_twin.service.views import StateView, TwinSummary, TwinView
@@ -151,7 +151,7 @@ def inputs(
     if json:
         emit({"inputs": given})
     else:
-        say(f"Twin '{twin}' has {len(given)} new inputs." if len(given) > 1 else f"Twin '{twin}' has a new input.")
+        say(f"Twin '{twin}' has {counted(len(given), 'new input')}.")
 
 
 def _reached(view: TwinView, wanted: str, timeout: float) -> TwinView:

@@ -12,7 +12,7 @@ from hanzo_twin.comparison.laboratory import Laboratory
 from hanzo_twin.comparison.report import Comparison, Divergence, EngineReport, agreements
 from hanzo_twin.comparison.run import Controller, Progress, Run, run
 from hanzo_twin.engines.port import Engine, EngineConfig, load_engine
-from hanzo_twin.errors import HanzoTwinError, InvalidInputError, UnsupportedError
+from hanzo_twin.errors import HanzoTwinError, InvalidInputError, UnsupportedError, counted
 from hanzo_twin.scene.load import check_loaded
 from hanzo_twin.scene.model import Scene
 
@@ -135,7 +135,8 @@ def _steps(scene: Scene, seconds: float, config: EngineConfig) -> int:
     values = 7 * len(scene.bodies) + 3 * len(scene.joints) + 1
     if steps * values > MAX_VALUES:
         raise InvalidInputError(
-            f"{steps} steps of {len(scene.bodies)} bodies and {len(scene.joints)} joints are too much to keep.",
+            f"{steps} steps of {counted(len(scene.bodies), 'body', 'bodies')} and "
+            f"{counted(len(scene.joints), 'joint')} are too much to keep.",
             hint=f"Compare at most {MAX_VALUES / values / config.step_hz:.4g} s, or with a longer step.",
         )
     return steps

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from hanzo_twin.engines.port import JointCommand
-from hanzo_twin.errors import CommandError, NotFoundError, SimulationError, StateError, nearest
+from hanzo_twin.errors import CommandError, NotFoundError, SimulationError, StateError, counted, nearest
 from hanzo_twin.scene.model import Scene
 
 
@@ -36,7 +36,8 @@ def wrong_length(scene: Scene, articulation: str, command: JointCommand) -> Comm
         if (values := getattr(command, name)) is not None and len(values) != len(joints)
     )
     return CommandError(
-        f"JointCommand.{name} has {len(values)} values, articulation '{articulation}' has {len(joints)} joints.",
+        f"JointCommand.{name} has {counted(len(values), 'value')}, articulation '{articulation}' has "
+        f"{counted(len(joints), 'joint')}.",
         hint=f"Their order is: {', '.join(joints)}.",
     )
 

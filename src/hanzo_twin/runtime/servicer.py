@@ -8,7 +8,15 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
 from hanzo_twin.engines.port import JointCommand
-from hanzo_twin.errors import CommandError, ConflictError, InvalidInputError, NotFoundError, UnsupportedError, nearest
+from hanzo_twin.errors import (
+    CommandError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    UnsupportedError,
+    counted,
+    nearest,
+)
 from hanzo_twin.runtime import runtime_pb2 as pb
 from hanzo_twin.runtime import runtime_pb2_grpc as pb_grpc
 from hanzo_twin.runtime.trajectory import MAX_STEPS, Trajectory, predict
@@ -108,7 +116,8 @@ class RuntimeService(pb_grpc.RuntimeServicer):
                 continue
             if len(values) != len(articulation.joints):
                 raise CommandError(
-                    f"'{articulation.path}' has {len(articulation.joints)} joints, {name} has {len(values)} values.",
+                    f"'{articulation.path}' has {counted(len(articulation.joints), 'joint')}, {name} has "
+                    f"{counted(len(values), 'value')}.",
                     hint=f"The joints are, in this order: {', '.join(articulation.joints)}.",
                 )
             inputs |= {f"{joint}.{channel}": float(v) for joint, v in zip(articulation.joints, values, strict=True)}

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from hanzo_twin.errors import counted
 from hanzo_twin.scene.findings import Findings
 from hanzo_twin.scene.model import Articulation, Body, Drive, Joint, Scene
 from hanzo_twin.spatial import FloatArray, rotation_matrix
@@ -37,8 +38,8 @@ def with_default_drives(scene: Scene, findings: Findings) -> Scene:
             findings.info(
                 "drive-added",
                 articulation.path,
-                f"{len(added)} of its {len(articulation.joints)} joints have no drive and were given one that holds "
-                "where they start.",
+                f"No drive is authored on {len(added)} of {counted(len(articulation.joints), 'joint')}; given was one "
+                "that holds where the joint starts.",
                 "Author PhysicsDriveAPI on them to choose the gains.",
             )
     return replace(scene, joints=joints)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hanzo_twin.errors import counted
 from hanzo_twin.scene.findings import Findings
 from hanzo_twin.scene.model import Articulation, Body, Joint
 from hanzo_twin.spatial import Pose, quaternion_from_axis_angle
@@ -169,8 +170,8 @@ def articulations(forest: Forest, roots: Sequence[str], findings: Findings) -> d
             findings.info(
                 "articulation-inferred",
                 path,
-                f"No ArticulationRootAPI is authored; the tree of {len(moving)} joints from '{tree.root}' is "
-                f"commanded as '{path}'.",
+                f"No ArticulationRootAPI is authored; the tree of {counted(len(moving), 'joint')} from '{tree.root}' "
+                f"is commanded as '{path}'.",
                 "Apply PhysicsArticulationRootAPI to name it yourself.",
             )
         found[path] = Articulation(
@@ -200,14 +201,22 @@ def _common_parent(tree: Tree) -> str:
     return "/" + "/".join(common)
 
 
-def settle(forest: Forest, bodies: Mapping[str, Body], findings: Findings) -> tuple[dict[str, Body], dict[str, Joint]]:
+def settle(
+    forest: Forest, bodies: Mapping[str, Body], roots: Sequence[str], findings: Findings
+) -> tuple[dict[str, Body], dict[str, Joint]]:
     """Bodies and joints in tree order, with starting positions and poses that agree and respect the limits.
 
     A joint without an authored state starts where the authored poses of its bodies put it.
+
+    Args:
+        roots: prims with ArticulationRootAPI, on a body, on a joint, or above them.
     """
     settled = dict(bodies)
     joints: dict[str, Joint] = {}
+    bases = {tree.hold.path for tree in forest.trees if tree.hold and _root_above(tree, tree.all_joints, roots)}
     for joint in forest.joints:
+        if joint.path in bases and joint.kind == "fixed":
+            joint = _held_where_it_stands(joint, bodies[joint.child], findings)
         if not joint.closes_loop:
             joint = _start(joint, bodies, findings)
             wanted = _child_pose(joint, settled)
@@ -217,6 +226,24 @@ def settle(forest: Forest, bodies: Mapping[str, Body], findings: Findings) -> tu
             joint = replace(joint, initial_position=0.0)
         joints[joint.path] = joint
     return {path: settled[path] for path in forest.bodies}, joints
+
+
+def _held_where_it_stands(joint: Joint, base: Body, findings: Findings) -> Joint:
+    """The weld of an articulation's base to the world, as PhysX has it: where the base stands, whatever its frame says.
+
+    So a robot whose file welds it to the origin stays where a scene that refers to it puts it.
+    """
+    held = base.pose_world_body @ joint.pose_child_joint
+    off = _distance(held, joint.pose_parent_joint)
+    if off <= _MISALIGNED:
+        return joint
+    findings.info(
+        "base-frame-moved",
+        joint.path,
+        f"Its frame on the world is {off:.3g} (m or rad) from that on '{base.path}', the base of an articulation; the "
+        "base is held where it stands, as PhysX does.",
+    )
+    return replace(joint, pose_parent_joint=held)
 
 
 def _start(joint: Joint, bodies: Mapping[str, Body], findings: Findings) -> Joint:

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from hanzo_twin.definition.topics import Binding
+from hanzo_twin.errors import counted
 from hanzo_twin.spatial import IntArray
 from hanzo_twin.sync.port import Message
 from hanzo_twin.sync.signals import SignalTable
@@ -154,12 +155,12 @@ def _read(pick: _Pick, content: Any, time: float, received: float, readings: Rea
         value = content.get("value", content.get("position") if len(columns) > 1 else None)
     if isinstance(value, list):
         if len(value) != len(columns):
-            raise ValueError(f"'{pick.key}' needs {len(columns)} number(s), got an array of {len(value)}")
+            raise ValueError(f"'{pick.key}' needs {counted(len(columns), 'number')}, got an array of {len(value)}")
         numbers = [_number(pick, each) for each in value]
     elif len(columns) == 1:
         numbers = [_number(pick, value)]
     else:
-        raise ValueError(f"'{pick.key}' needs {len(columns)} number(s), got {type(value).__name__}")
+        raise ValueError(f"'{pick.key}' needs {counted(len(columns), 'number')}, got {type(value).__name__}")
     readings.columns += columns
     readings.values += numbers
     readings.times += [time] * len(columns)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hanzo_twin.clock import Clock
-from hanzo_twin.errors import HanzoTwinError
+from hanzo_twin.errors import HanzoTwinError, counted
 from hanzo_twin.spatial import FloatArray
 from hanzo_twin.sync.decode import Decoder, Readings
 from hanzo_twin.sync.device_clock import DeviceClock
@@ -179,7 +179,7 @@ class Link:
         self._told_of_ahead = now
         self._events.add(
             "readings-ahead",
-            f"{self.source.status().name}: {len(seconds)} reading(s) stamped {seconds[0]:.1f} s ahead of the device's "
-            "time were set aside. If all that follow agree, the device's clock was set.",
+            f"{self.source.status().name}: {counted(len(seconds), 'reading')} set aside, stamped {seconds[0]:.1f} s "
+            "ahead of the device's time. If all that follow agree, the device's clock was set.",
             seconds=float(seconds[0]),
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from hanzo_twin.clock import Clock
 from hanzo_twin.definition.drift import Recalibration
-from hanzo_twin.errors import CalibrationError, HanzoTwinError
+from hanzo_twin.errors import CalibrationError, HanzoTwinError, counted
 from hanzo_twin.sync.calibration import CalibrationPlan, CalibrationResult, default_parameters
 from hanzo_twin.sync.events import EventLog
 from hanzo_twin.sync.fit_process import FitTask, fit_apart
@@ -82,7 +82,9 @@ class Recalibrator:
             max_evaluations=self._policy.max_evaluations,
         )
         self._events.add(
-            "recalibration-started", f"Fitting {len(addresses)} parameter(s) to {recording.name}.", time=twin.time
+            "recalibration-started",
+            f"Fitting {counted(len(addresses), 'parameter')} to {recording.name}.",
+            time=twin.time,
         )
         simulation = twin.simulation
         task = FitTask(

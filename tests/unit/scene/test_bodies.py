@@ -284,4 +284,4 @@ def Xform "World"
 """)
     assert set(scene.static_shapes) == {"/World/a/box", "/World/b/box"}
     assert "/World/a/box" in scene.prim_paths
-    assert found["uninstanced"][0].message == "2 instances were given prims of their own."
+    assert found["uninstanced"][0].message == "2 instances got prims of their own."

@@ -28,7 +28,7 @@ def test_a_pendulum_is_held_where_it_starts() -> None:
     assert (drive.target_position, drive.max_effort) == (0.4, math.inf)
     [told] = findings.all
     assert (told.code, told.path) == ("drive-added", "/World/pendulum")
-    assert told.message.startswith("1 of its 1 joints have no drive and were given one")
+    assert told.message.startswith("No drive is authored on 1 of 1 joint; given was one")
 
 
 def test_a_sliding_joint_holds_the_mass_and_an_armature_adds_to_it() -> None:

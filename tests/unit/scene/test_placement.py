@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,3 +81,27 @@ def test_one_robot_floats_and_another_is_welded(tmp_path: Path) -> None:
     assert [path.split("/")[2] for path in held] == ["held"]
     assert {path.split("/")[2] for path in scene.bodies} == {"free", "held"}
     np.testing.assert_allclose(scene.bodies[held[0]].pose_world_body.position, [0, 0, 2], atol=1e-9)
+
+
+ARM = """
+def Xform "arm" ( prepend apiSchemas = ["PhysicsArticulationRootAPI"] )
+{
+    def Cube "base" ( prepend apiSchemas = ["PhysicsRigidBodyAPI", "PhysicsMassAPI"] ) { float physics:mass = 1 }
+    def Cube "tip" ( prepend apiSchemas = ["PhysicsRigidBodyAPI", "PhysicsMassAPI"] ) { float physics:mass = 1 }
+    def PhysicsFixedJoint "weld" { rel physics:body1 = </arm/base> }
+    def PhysicsRevoluteJoint "hinge" { rel physics:body0 = </arm/base>
+        rel physics:body1 = </arm/tip> }
+}
+"""
+
+
+def test_a_robot_that_its_file_welds_to_the_origin_stays_where_it_is_put(inspect_usda: Any) -> None:
+    """As PhysX holds the base of an articulation; its joint's frame on the world is the origin of the file."""
+    place = 'double3 xformOp:translate = (3, 4, 0)\n    uniform token[] xformOpOrder = ["xformOp:translate"]'
+    scene, found = inspect_usda(ARM.replace("{\n", f"{{\n    {place}\n", 1))
+    assert [list(body.pose_world_body.position) for body in scene.bodies.values()] == [[3.0, 4.0, 0.0]] * 2
+    assert list(scene.joints["/arm/weld"].pose_parent_joint.position) == [3.0, 4.0, 0.0]
+    assert found["base-frame-moved"][0].message.startswith(
+        "Its frame on the world is 5 (m or rad) from that on '/arm/base'"
+    )
+    assert "joint-misaligned" not in found

@@ -78,7 +78,7 @@ def test_a_vector_of_joint_positions() -> None:
         (b"true", "must be a number, got True"),
         (b"NaN", "unexpected"),
         (b'{"value": null}', "must be a number, got None"),
-        (b"[1, 2]", "needs 1 number(s), got an array of 2"),
+        (b"[1, 2]", "needs 1 number, got an array of 2"),
         (b'{"value": 1, "timestamp": "yesterday"}', "neither seconds nor ISO 8601"),
         (b'{"value": 1, "timestamp": "2026-01-01T00:00:00"}', "has no time zone"),
         (b'{"value": 1e999}', ""),

@@ -202,7 +202,7 @@ async def test_a_stamp_in_the_future_is_set_aside_and_told_of_once() -> None:
         assert b.peer.kept == []
         assert b.kinds().count("readings-ahead") == 1
         told = b.events.newest()[-1]
-        assert told.message.startswith("peer: 1 reading(s) stamped 3998.0 s ahead of the device's time were set aside.")
+        assert told.message.startswith("peer: 1 reading set aside, stamped 3998.0 s ahead of the device's time.")
 
 
 async def test_stamps_that_all_agree_for_a_second_are_a_clock_that_was_set() -> None:

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import SubElement
 
 import numpy as np
 
+from hanzo_twin.errors import counted
 from hanzo_twin.scene.convert.mjcf_document import Document, number, numbers, placed
 from hanzo_twin.scene.model import Light, Sensor, Shape
 from hanzo_twin.spatial import rotation_matrix
@@ -81,7 +82,7 @@ def write_surroundings(document: Document) -> None:
         if not address.partition(".")[2].startswith(_WRITTEN)
     )
     for path, count in others.items():
-        document.lost("engine-attributes", path, f"{count} attributes of other engines are lost.")
+        document.lost("engine-attributes", path, f"{counted(count, 'attribute')} of other engines lost.")
 
 
 def _unique(document: Document, tag: str, values: dict[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from hanzo_twin.errors import counted
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Scene
 
@@ -90,7 +91,7 @@ def kept(scene: Scene, others: Iterable[Entry]) -> list[Entry]:
     told = {entry.path for entry in others}
     always = [("gravity", scene.gravity_path, f"{scene.gravity} m/s²")]
     # What is said about a robot as a whole is about something in it.
-    always += [("articulation", each.path, f"{len(each.joints)} joints") for each in scene.articulations.values()]
+    always += [("articulation", each.path, counted(len(each.joints), "joint")) for each in scene.articulations.values()]
     things: list[tuple[str, str, str]] = []
     for body in scene.bodies.values():
         things.append(("body", body.path, f"{body.mass:.6g} kg"))

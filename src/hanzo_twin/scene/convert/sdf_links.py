@@ -66,14 +66,13 @@ class LinkWriter:
         self.write_shapes(link, body.shapes)
 
     def write_shapes(self, link: Element, shapes: Sequence[Shape]) -> None:
-        """Collisions, and visuals: colliders are seen, too, where nothing else is."""
+        """Collisions, and visuals of what is seen."""
         names = short_names([shape.path for shape in shapes])
-        colliders_only = all(shape.collides for shape in shapes)
         for shape in shapes:
             if shape.collides:
                 element = self._shape(link, "collision", names[shape.path], shape)
                 self._surface(element, shape)
-            if not shape.collides or (colliders_only and not isinstance(shape.geometry, Plane)):
+            if shape.visible and not (shape.collides and isinstance(shape.geometry, Plane)):
                 self._look(self._shape(link, "visual", names[shape.path], shape), shape)
 
     def _shape(self, link: Element, tag: str, name: str, shape: Shape) -> Element:

@@ -1,4 +1,5 @@
 """A scene as URDF: one tree of links. What a URDF cannot hold is reported: it has one robot and no world around it.
+A scene of still shapes only becomes one link without mass, which is how a URDF says that something stands still.
 
 URDF wants the frame of a link to be that of its joint, so link frames move (nothing else does). Capsules become a
 cylinder with two spheres, which touches the same; cones become meshes.
@@ -28,11 +29,11 @@ def write(scene: Scene, path: Path) -> list[Entry]:
     """Write the largest robot of ``scene`` to ``path``; see `Writer`.
 
     Raises:
-        UnsupportedError: the scene has no body.
+        UnsupportedError: the scene has neither a body nor a still shape.
     """
-    if not scene.bodies:
+    if not scene.bodies and not scene.static_shapes:
         raise UnsupportedError(
-            "URDF holds robots, and the scene has no body.", hint="Write it as USD (.usda) or SDF (.sdf)."
+            "URDF holds links, and the scene has no body and no shape.", hint="Write it as USD (.usda) or SDF (.sdf)."
         )
     writer = _Writer(scene, path)
     save(writer.write(), path)
@@ -42,9 +43,9 @@ def write(scene: Scene, path: Path) -> list[Entry]:
 class _Writer:
     def __init__(self, scene: Scene, path: Path) -> None:
         self._scene = scene
-        self._bodies = _largest_tree(scene)
+        self._bodies = _largest_tree(scene) if scene.bodies else []
         self._joints = {body: scene.child_joint[body] for body in self._bodies if body in scene.child_joint}
-        self._held = self._bodies[0] in self._joints
+        self._held = not self._bodies or self._bodies[0] in self._joints
         joints = [joint.path for joint in self._joints.values()]
         self._names = short_names([*self._bodies, *joints], taken=(WORLD,))
         self.entries: list[Entry] = renamed(self._names)
@@ -52,10 +53,11 @@ class _Writer:
 
     def write(self) -> Element:
         scene = self._scene
-        articulation = next((path for path, each in scene.articulations.items() if self._bodies[0] in each.bodies), "")
-        robot = Element("robot", {"name": (articulation or self._bodies[0]).rpartition("/")[2]})
+        robot = Element("robot", {"name": self._name()})
         if self._held:
-            SubElement(robot, "link", {"name": WORLD})
+            world = SubElement(robot, "link", {"name": WORLD})
+            if not self._bodies:
+                self._shapes.write(world, tuple(scene.static_shapes.values()), Pose.identity())
         else:
             what = "URDF cannot say that it floats: load it with floating_base=True (--floating-base)."
             self.entries.append(changed("base-unsaid", self._bodies[0], what))
@@ -66,6 +68,12 @@ class _Writer:
             write_joint(robot, joint, self._names, self._parent_pose(joint), self.entries)
         self._report()
         return robot
+
+    def _name(self) -> str:
+        """Of the articulation, or of the prim at the top."""
+        scene, first = self._scene, next(iter(self._bodies or self._scene.static_shapes))
+        articulation = next((path for path, each in scene.articulations.items() if first in each.bodies), "")
+        return articulation.rpartition("/")[2] or first.split("/")[1]
 
     def _frame(self, body: str) -> Pose:
         """Pose of the link's frame in the body's."""
@@ -86,7 +94,7 @@ class _Writer:
         SubElement(inertial, "mass", {"value": repr(float(body.mass))})
         moments = dict(zip(("ixx", "iyy", "izz"), (repr(float(value)) for value in body.diagonal_inertia), strict=True))
         SubElement(inertial, "inertia", {**moments, "ixy": "0", "ixz": "0", "iyz": "0"})
-        self._shapes.write(link, body, into)
+        self._shapes.write(link, body.shapes, into)
         for name, odd in (("kinematic", body.kinematic), ("without gravity", not body.gravity_enabled)):
             if odd:
                 self.entries.append(lost("flag-lost", body.path, f"URDF cannot say that it is {name}."))
@@ -104,7 +112,7 @@ class _Writer:
         scene, inside = self._scene, set(self._bodies)
         told = [
             *((path, "body-lost", "URDF holds one robot, and this is no part of it.") for path in scene.bodies),
-            *((path, "shape-lost", "URDF has no surroundings.") for path in scene.static_shapes),
+            *((path, "shape-lost", "URDF has no surroundings.") for path in scene.static_shapes if inside),
             *((path, "sensor-lost", "URDF has no sensors.") for path in scene.sensors),
             *((path, "camera-lost", "URDF has no cameras.") for path in scene.cameras),
             *((path, "light-lost", "URDF has no lights.") for path in scene.lights),

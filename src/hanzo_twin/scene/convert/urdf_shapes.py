@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement
 
@@ -12,10 +13,11 @@ from hanzo_twin.scene.convert.meshes import write_obj
 from hanzo_twin.scene.convert.report import Entry, changed, lost
 from hanzo_twin.scene.convert.urdf_joints import origin
 from hanzo_twin.scene.convert.xml_text import numbers
-from hanzo_twin.scene.model import Body, Box, Capsule, Cone, Cylinder, Geometry, Mesh, Plane, Scene, Shape, Sphere
+from hanzo_twin.scene.model import Box, Capsule, Cone, Cylinder, Geometry, Mesh, Plane, Scene, Shape, Sphere
 from hanzo_twin.spatial import Pose
 
 _SIDES = 64
+_PLANE, _DEEP = 200.0, 10.0
 
 
 class ShapeWriter:
@@ -26,14 +28,13 @@ class ShapeWriter:
         self._meshes = meshes
         self._entries = entries
 
-    def write(self, link: Element, body: Body, into: Pose) -> None:
-        """Shapes of ``body``; ``into`` places its frame in the link's. Colliders are seen where nothing else is."""
-        colliders_only = all(shape.collides for shape in body.shapes)
-        for shape in body.shapes:
+    def write(self, link: Element, shapes: Sequence[Shape], into: Pose) -> None:
+        """``shapes`` in a frame that ``into`` places in the link's: collisions, and visuals of what is seen."""
+        for shape in shapes:
             parts = self._parts(shape)
             for index, (geometry, pose) in enumerate(parts):
                 for tag in ("collision", "visual"):
-                    if shape.collides if tag == "collision" else (colliders_only or not shape.collides):
+                    if shape.collides if tag == "collision" else shape.visible:
                         name = shape.path.rpartition("/")[2] + (f"_{index + 1}" if index else "")
                         element = SubElement(link, tag, {"name": name})
                         origin(element, into @ shape.pose @ pose)
@@ -54,8 +55,9 @@ class ShapeWriter:
             self._entries.append(changed("cone-meshed", shape.path, f"It became a mesh of {_SIDES} sides."))
             return [(_cone(geometry), here)]
         if isinstance(geometry, Plane):
-            self._entries.append(lost("shape-lost", shape.path, "URDF has no planes."))
-            return []
+            what = f"URDF has no planes: it became a box of {_PLANE:g} m × {_PLANE:g} m × {_DEEP:g} m below it."
+            self._entries.append(changed("plane-boxed", shape.path, what))
+            return [(Box(half_extents=(_PLANE / 2, _PLANE / 2, _DEEP / 2)), Pose.of((0.0, 0.0, -_DEEP / 2)))]
         return [(geometry, here)]
 
     def _geometry(self, parent: Element, geometry: Geometry, shape: Shape) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
+from hanzo_twin.errors import counted
 from hanzo_twin.scene.mjcf.draft import PHYSICS_SCENE, Draft
 from hanzo_twin.scene.model import EngineValue
 
@@ -77,11 +78,13 @@ def _report(draft: Draft) -> None:
             "Add damping to the joints where it matters.",
         )
     if model.nflex:
-        findings.warning("flex-lost", root, f"{model.nflex} flexible bodies are lost.", "Use rigid bodies.")
+        findings.warning(
+            "flex-lost", root, f"{counted(model.nflex, 'flexible body', 'flexible bodies')} lost.", "Use rigid bodies."
+        )
     if model.nplugin:
-        findings.warning("plugin-lost", root, f"{model.nplugin} plugins are lost.", "Do without them.")
+        findings.warning("plugin-lost", root, f"{counted(model.nplugin, 'plugin')} lost.", "Do without them.")
     if model.ntex:
-        findings.info("texture-lost", root, f"{model.ntex} textures are lost; colours are kept.")
+        findings.info("texture-lost", root, f"{counted(model.ntex, 'texture')} lost; colours are kept.")
     # MuJoCo fills keyframes that the file announces and does not give with the reference configuration.
     keys = [
         draft.called("KEY", index)
@@ -91,7 +94,7 @@ def _report(draft: Draft) -> None:
     if draft.start.key is not None:
         findings.info("keyframe-used", root, "The scene starts as the keyframe 'home' says.")
     if keys:
-        findings.info("keyframe-lost", root, f"{len(keys)} keyframes are lost: {', '.join(keys[:5])}.")
+        findings.info("keyframe-lost", root, f"{counted(len(keys), 'keyframe')} lost: {', '.join(keys[:5])}.")
     custom = [draft.called("NUMERIC", index) for index in range(model.nnumeric)]
     if custom:
         findings.info("custom-lost", root, f"Custom numbers are lost: {', '.join(custom[:5])}.")

@@ -7,6 +7,7 @@ import math
 import mujoco
 import numpy as np
 
+from hanzo_twin.errors import counted
 from hanzo_twin.scene.mjcf.draft import Draft, pose_of, triple
 from hanzo_twin.scene.model import Camera, Light, Sensor, SensorKind
 from hanzo_twin.spatial import FloatArray, Pose
@@ -76,8 +77,8 @@ def _read_sensors(draft: Draft) -> None:
         draft.findings.info(
             "sensor-implied",
             draft.root,
-            f"{len(implied)} sensors ({', '.join(implied[:3])}{' …' if len(implied) > 3 else ''}) read what joints and "
-            "bodies tell anyway; they are left out.",
+            f"{counted(len(implied), 'sensor')} left out, because joints and bodies tell the same anyway: "
+            f"{', '.join(implied[:3])}{' …' if len(implied) > 3 else ''}.",
         )
     _add_frames(draft, {site for _, site in felt})
 

@@ -26,12 +26,13 @@ def packages(robot: Element, source: Path) -> dict[str, Path]:
 
 @dataclass(frozen=True, kw_only=True)
 class LostMesh:
-    """A mesh that is not in the converted robot: of which link, of its ``visual`` or ``collision``, where and why."""
+    """A mesh that is not in the converted robot: of which link, of its ``visual`` or ``collision``, why, what to do."""
 
     link: str
     use: str
     line: int
     reason: str
+    remedy: str
 
 
 def lost(robot: Element, source: Path, known: dict[str, Path], complaints: str) -> Iterator[LostMesh]:
@@ -40,24 +41,35 @@ def lost(robot: Element, source: Path, known: dict[str, Path], complaints: str) 
         for part in link.children:
             geometry = part.first("geometry")
             for mesh in geometry.all("mesh") if geometry is not None else ():
-                reason = _reason(mesh.attributes.get("filename", ""), source, known, complaints)
-                if reason:
-                    yield LostMesh(link=link.name, use=part.tag, line=mesh.line, reason=reason)
+                found = _trouble(mesh.attributes.get("filename", ""), source, known, complaints)
+                if found is not None:
+                    yield LostMesh(link=link.name, use=part.tag, line=mesh.line, reason=found[0], remedy=found[1])
 
 
-def _reason(filename: str, source: Path, known: dict[str, Path], complaints: str) -> str:
+def _trouble(filename: str, source: Path, known: dict[str, Path], complaints: str) -> tuple[str, str] | None:
+    """Why a mesh is lost and what can be done, None for one that is there."""
     if not filename:
-        return "no file is named"
+        return "no file is named", 'Name it: <mesh filename="…"/>.'
     name, _ = _package(filename)
     file = find(filename, source, known)
+    if file is None and name and name not in known:
+        return (
+            f"'{filename}': the package '{name}' was not found",
+            "Name the directory of the package in ROS_PACKAGE_PATH, or put it beside or above the file.",
+        )
     if file is None:
-        missing = f"the package '{name}' was not found" if name and name not in known else "there is no such file"
-        return f"'{filename}': {missing}"
+        return f"'{filename}': there is no such file", "Put the file there, or correct its name."
     if file.suffix.lower() not in FORMATS:
-        return f"'{filename}': the format '{file.suffix}' is unknown (known: {', '.join(FORMATS)})"
+        return (
+            f"'{filename}': the format '{file.suffix}' is unknown (known: {', '.join(FORMATS)})",
+            "Export the mesh in one of these formats.",
+        )
     if any(file.name in complaint for complaint in complaints.splitlines() if not is_partial(complaint)):
-        return f"'{filename}': the file cannot be read as a mesh"
-    return ""
+        return (
+            f"'{filename}': the file cannot be read as a mesh",
+            "Check that a mesh viewer opens it, and export it again.",
+        )
+    return None
 
 
 def find(filename: str, source: Path, known: dict[str, Path]) -> Path | None:

@@ -1,25 +1,29 @@
-"""Meshes with points that no face uses, as exporters leave behind: USD takes none, so the converter is given copies."""
+"""OBJ files that USD does not take as they are, so that the converter is given copies of their faces alone.
+
+Exporters leave points that no face uses, faces of two corners, and normals for some corners only.
+"""
 
 from __future__ import annotations
 
-import shutil
+import re
 from contextlib import suppress
 from pathlib import Path
 
 from hanzo_twin.scene.urdf import meshes
 from hanzo_twin.scene.xml_document import Element
 
-_COMPLAINT = "not referenced by the faces"
+_COMPLAINT = re.compile(r"Failed to convert mesh.*\.obj\b", re.IGNORECASE)
+_OMITTED = ("v ", "vn ", "vt ", "f ", "l ", "p ")
 
 
-def without_loose_points(
+def with_plain_meshes(
     robot: Element, source: Path, known: dict[str, Path], complaints: list[str], folder: Path
 ) -> Path | None:
-    """A copy of ``source`` in ``folder`` whose OBJ files have no loose points; None where no complaint is about them.
+    """A copy of ``source`` in ``folder`` whose OBJ files have points and faces only; None where no OBJ file failed.
 
     Every file that the copy names is named absolutely, so it may lie anywhere.
     """
-    if not any(_COMPLAINT in complaint for complaint in complaints):
+    if not any(_COMPLAINT.search(complaint) for complaint in complaints):
         return None
     folder.mkdir(parents=True)
     text = source.read_bytes().decode("utf-8", errors="surrogateescape")
@@ -29,8 +33,8 @@ def without_loose_points(
             continue
         if file.suffix.lower() == ".obj":
             # What is no OBJ is left as it is: the converter's complaint about it is the better one.
-            with suppress(ValueError, OSError):
-                file = _tidied(file, folder / str(index))
+            with suppress(ValueError, IndexError, OSError):
+                file = _plain(file, folder / str(index))
         for quote in "\"'":
             text = text.replace(f"filename={quote}{name}{quote}", f"filename={quote}{file}{quote}")
     copy = folder / source.name
@@ -38,33 +42,25 @@ def without_loose_points(
     return copy
 
 
-def _tidied(file: Path, folder: Path) -> Path:
-    """A copy of an OBJ file (with its material libraries) without loose points; the file itself if it has none."""
+def _plain(file: Path, folder: Path) -> Path:
+    """A copy of an OBJ file (with its material libraries) of its points and its faces of three corners or more.
+
+    Raises:
+        ValueError: it has no such faces, or they use points that are not there.
+    """
     lines = file.read_text(errors="replace").splitlines()
-    total = sum(line.startswith("v ") for line in lines)
-    faces, seen = [line for line in lines if line.startswith("f ")], 0
-    used: set[int] = set()
-    for line in lines:
-        seen += line.startswith("v ")
-        if line.startswith("f "):
-            used |= {_absolute(corner, seen) for corner in line.split()[1:]}
-    if not faces or len(used) == total:
-        return file
-    if not 1 <= min(used) <= max(used) <= total:
-        raise ValueError("a face uses points that are not there")
+    points = [line for line in lines if line.startswith("v ")]
+    faces = _faces(lines)
+    used = sorted({number for face in faces.values() for number in face})
+    if not used or not 1 <= used[0] <= used[-1] <= len(points):
+        raise ValueError("it has no faces, or a face uses points that are not there")
+    new = {old: index for index, old in enumerate(used, start=1)}
+    out = [points[number - 1] for number in used]
     folder.mkdir()
-    new = {old: index for index, old in enumerate(sorted(used), start=1)}
-    out: list[str] = []
-    seen = 0
-    for line in lines:
-        if line.startswith("v "):
-            seen += 1
-            if seen in new:
-                out.append(line)
-        elif line.startswith("f "):
-            corners = [(_absolute(corner, seen), corner.partition("/")) for corner in line.split()[1:]]
-            out.append("f " + " ".join(f"{new[old]}{slash}{rest}" for old, (_, slash, rest) in corners))
-        elif not line.startswith(("l ", "p ")):
+    for index, line in enumerate(lines):
+        if index in faces:
+            out.append("f " + " ".join(str(new[number]) for number in faces[index]))
+        elif not line.startswith(_OMITTED):
             out.append(line)
             if line.startswith("mtllib "):
                 _copy_material(file.parent / line.split(maxsplit=1)[1].strip(), folder)
@@ -73,12 +69,28 @@ def _tidied(file: Path, folder: Path) -> Path:
     return copy
 
 
-def _absolute(corner: str, seen: int) -> int:
-    """Number of a corner's point, from 1; OBJ counts negative ones back from the ``seen`` points before."""
-    number = int(corner.partition("/")[0])
-    return number if number > 0 else seen + 1 + number
+def _faces(lines: list[str]) -> dict[int, list[int]]:
+    """Points of each face of three corners or more, from 1, by its line; OBJ counts negative ones back from the last
+    point before."""
+    found: dict[int, list[int]] = {}
+    seen = 0
+    for index, line in enumerate(lines):
+        seen += line.startswith("v ")
+        if line.startswith("f "):
+            numbers = [int(corner.partition("/")[0]) for corner in line.split()[1:]]
+            if len(numbers) >= 3:
+                found[index] = [number if number > 0 else seen + 1 + number for number in numbers]
+    return found
 
 
 def _copy_material(library: Path, folder: Path) -> None:
+    """A copy that names its pictures absolutely, as they do not come along."""
     if library.is_file():
-        shutil.copy(library, folder / library.name)
+        lines = library.read_text(errors="replace").splitlines()
+        (folder / library.name).write_text("\n".join([*(_absolute(line, library.parent) for line in lines), ""]))
+
+
+def _absolute(line: str, place: Path) -> str:
+    words = line.split()
+    picture = place / words[-1] if words and words[0].lower().startswith("map_") else None
+    return " ".join([*words[:-1], str(picture.absolute())]) if picture is not None and picture.is_file() else line

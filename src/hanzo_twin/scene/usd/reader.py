@@ -54,7 +54,7 @@ class _Reader:
         ]
         roots = [str(prim.GetPath()) for prim in self._stage.Traverse() if prim.HasAPI(UsdPhysics.ArticulationRootAPI)]
         forest = tree.grow(tuple(bodies), joints, frozenset(roots), self._findings)
-        settled, ordered = tree.settle(forest, bodies, self._findings)
+        settled, ordered = tree.settle(forest, bodies, roots, self._findings)
         articulations = tree.articulations(forest, roots, self._findings)
         scene_gravity, gravity_path = gravity(self._parsed, self._stage, self._units, self._findings)
         scene = Scene(

@@ -11,6 +11,7 @@ from typing import Any
 import newton_usd_schemas  # noqa: F401 - registers the Newton schemas, which must happen before the first stage
 from pxr import Tf, Usd
 
+from hanzo_twin.errors import counted
 from hanzo_twin.scene.findings import Findings, Refusal
 
 _LOCATION = re.compile(r"'(?P<text>[^']*:\d+:\d+: .*?)'\s*$", re.MULTILINE | re.DOTALL)
@@ -73,7 +74,7 @@ def uninstance(stage: Usd.Stage, findings: Findings) -> None:
             prim.SetInstanceable(False)
         opened += len(instances)
     if opened:
-        findings.info("uninstanced", "/", f"{opened} instances were given prims of their own.")
+        findings.info("uninstanced", "/", f"{counted(opened, 'instance')} got prims of their own.")
 
 
 def _text(complaint: Any) -> str:

@@ -95,7 +95,7 @@ def test_mimicry_and_limits(tmp_path: Path) -> None:
 
 
 def test_a_scene_without_bodies_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedError, match="URDF holds robots, and the scene has no body"):
+    with pytest.raises(UnsupportedError, match="URDF holds links, and the scene has no body and no shape"):
         write(Scene(bodies={}), tmp_path / "robot.urdf")
 
 
