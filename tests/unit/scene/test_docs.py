@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-SOURCES = [*(ROOT / "src/hanzo_twin/scene").rglob("*.py"), ROOT / "src/hanzo_twin/service/scene_check.py"]
+SOURCES = [
+    *(ROOT / "src/hanzo_twin/scene").rglob("*.py"),
+    *(ROOT / f"src/hanzo_twin/service/{name}.py" for name in ("scene_check", "isolation")),
+]
 ROW = re.compile(r"^\| `(?P<code>[a-z-]+)` \| (?P<severity>error|warning|info) \|", re.MULTILINE)
 
 

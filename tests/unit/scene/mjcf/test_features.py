@@ -261,7 +261,7 @@ def test_sensors_stand_on_their_sites(inspect_mjcf: Inspect) -> None:
     assert dict(imu.attributes)["hanzo:noise:linear_acceleration:stddev"] == 0.01
     assert dict(imu.attributes)["hanzo:noise:linear_acceleration:limit"] == 50.0
     assert "sensor 'north' (magnetometer)" in found["sensor-lost"][0].message
-    assert "1 sensors" in found["sensor-implied"][0].message
+    assert "1 sensor left out" in found["sensor-implied"][0].message
 
 
 def test_sensors_come_back_through_mjcf(inspect_mjcf: Inspect, tmp_path: Path) -> None:
