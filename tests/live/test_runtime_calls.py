@@ -100,7 +100,7 @@ async def test_commands_act_and_are_checked(client: RuntimeClient) -> None:
     await client.step(80)
     _, back = await client.read([f"{HINGE}.velocity"])
     assert back[0] < 0
-    with pytest.raises(CommandError, match=r"'/World/pendulum' has 1 joints, efforts has 2 values\.") as refused:
+    with pytest.raises(CommandError, match=r"'/World/pendulum' has 1 joint, efforts has 2 values\.") as refused:
         await client.set_joint_command(articulation, JointCommand(efforts=np.zeros(2)))
     assert HINGE in refused.value.hint
     with pytest.raises(NotFoundError, match="no articulation '/World/pendulun'") as missing:
