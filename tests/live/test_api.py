@@ -525,7 +525,7 @@ def test_links_in_uploads(http: httpx.Client) -> None:
     assert "link or a device" in problem(answer, 422)["detail"]
 
 
-@pytest.mark.parametrize("name", ["", "..", "a/b", "x" * 64, "-a", "ä", "a b", str(uuid4())])
+@pytest.mark.parametrize("name", ["", "..", "a/b", "x" * 64, "-a", "ä", "a b", "0b4ac2a6-6d8e-4d2f-9f51-3c1f8f2f9a57"])
 def test_names_of_scenes_that_are_none(http: httpx.Client, name: str) -> None:
     problem(http.post("/v1/scenes", data={"name": name}, files={"files": ("a.usda", b"x")}), 422)
 
