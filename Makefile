@@ -11,6 +11,8 @@ UV_VERSION := 0.13.8
 TORCH := torch==2.13.0
 RAY := ray[rllib]==2.60.0
 BIN := .venv/bin
+# One process a core, but at most four: each may hold two gigabytes. ARGS="-n 0" keeps pytest in one process.
+PARALLEL := -n logical --maxprocesses 4 --dist loadgroup
 # Options for the program behind a verb, such as: make demo ARGS="--exit --json"
 ARGS ?=
 
@@ -58,7 +60,7 @@ check: setup  ## Formatting, lint, types and the direction of imports.
 	done; exit $$status
 
 test: setup  ## What check does, then all tests; pytest's summary comes last. ARGS are pytest's.
-	@status=0; $(MAKE) --no-print-directory check || status=$$?; $(BIN)/pytest $(ARGS) || status=$$?; exit $$status
+	@status=0; $(MAKE) --no-print-directory check || status=$$?; $(BIN)/pytest $(PARALLEL) $(ARGS) || status=$$?; exit $$status
 
 demo: setup  ## A machine, its twin, drift and recalibration, live. ARGS="--exit --json" runs it unattended.
 	@$(BIN)/hanzo-twin demo $(ARGS)

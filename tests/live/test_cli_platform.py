@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import numpy as np
@@ -172,23 +173,24 @@ def test_inputs_act(platform: Platform, swing: str) -> None:
 
 def test_a_fork_answers_a_what_if_and_leaves_its_parent_alone(platform: Platform, swing: str) -> None:
     before = platform.json("parameters", "get", swing, BOB_MASS)
-    fork = platform.json("fork", swing, "--name", "heavier", "--set", f"{BOB_MASS}=3", "--set", f"{HINGE}.effort=1")
+    heavier = f"heavier-{uuid4().hex[:8]}"
+    fork = platform.json("fork", swing, "--name", heavier, "--set", f"{BOB_MASS}=3", "--set", f"{HINGE}.effort=1")
     assert (fork["phase"], fork["parent"]) == ("running", platform.json("status", swing)["twin"]["id"])
     assert fork["expires_at"] is not None
-    assert platform.json("parameters", "get", "heavier", BOB_MASS)["parameters"][0]["value"] == 3.0
+    assert platform.json("parameters", "get", heavier, BOB_MASS)["parameters"][0]["value"] == 3.0
     assert platform.json("parameters", "get", swing, BOB_MASS) == before
-    found = platform.json("compare", swing, "heavier", "--horizon", "0.5", "--interval", "0.1")
+    found = platform.json("compare", swing, heavier, "--horizon", "0.5", "--interval", "0.1")
     assert found["addresses"] == [f"{HINGE}.position"]
     assert len(found["times"]) == len(found["trajectories"]) == len(found["other_trajectories"]) == 6
     assert found["difference"][f"{HINGE}.position"]["max"] > 0
     assert (found["units"], found["started"]) == (["rad"], "fork")
-    shown = platform("compare", swing, "heavier")
+    shown = platform("compare", swing, heavier)
     assert "DIFFERENCE" in shown.stdout
     assert shown.stdout.rstrip().endswith("rad")
-    assert f"Both start where 'heavier' was forked from '{swing}', at " in shown.stderr
-    assert f"'{swing}' at " in platform("compare", swing, "heavier", "--now").stderr
-    platform("delete", "heavier", "--yes")
-    platform("status", "heavier", code=3)
+    assert f"Both start where '{heavier}' was forked from '{swing}', at " in shown.stderr
+    assert f"'{swing}' at " in platform("compare", swing, heavier, "--now").stderr
+    platform("delete", heavier, "--yes")
+    platform("status", heavier, code=3)
 
 
 def test_a_fork_that_cannot_be_made_leaves_nothing_behind(platform: Platform, swing: str) -> None:

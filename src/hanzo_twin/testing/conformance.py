@@ -494,8 +494,8 @@ class EngineConformance(EngineSuite):
 
     @pytest.mark.slow
     def test_loading_and_closing_leaks_nothing(self, engine: Engine) -> None:
-        def cycle(count: int) -> int:
-            for _ in range(count):
+        def resident_after(cycles: int) -> int:
+            for _ in range(cycles):
                 simulation = engine.load_scene(SCENE, CONFIG)
                 simulation.step(2)
                 simulation.fork().close()
@@ -503,8 +503,13 @@ class EngineConformance(EngineSuite):
             gc.collect()
             return int(psutil.Process().memory_info().rss)
 
-        before = cycle(20)
-        assert cycle(100) - before < 5_000_000
+        # An allocator may take more once; what leaks grows each time.
+        resident = [resident_after(20)]
+        for _ in range(3):
+            resident.append(resident_after(100))
+            if resident[-1] - resident[-2] < 5_000_000:
+                return
+        pytest.fail(f"100 cycles grow the process each time: {resident} bytes")
 
     # --- batches
 
