@@ -64,6 +64,19 @@ def rotation_matrix(q: FloatArray) -> FloatArray:
     )
 
 
+def rotate_vectors(orientations: FloatArray, vectors: FloatArray) -> FloatArray:
+    """``vectors`` v [n, 3] turned by unit quaternions (w, u) [n, 4]: v + w t + u × t with t = 2 u × v."""
+    if len(vectors) == 1:
+        # The same sums on single numbers, which is several times faster than on arrays of one.
+        return np.array([_rotate(*orientations[0].tolist(), *vectors[0].tolist())])
+    return np.stack(_rotate(*orientations.T, *vectors.T), axis=1)
+
+
+def _rotate(w: Any, x: Any, y: Any, z: Any, a: Any, b: Any, c: Any) -> tuple[Any, Any, Any]:
+    t0, t1, t2 = 2.0 * (y * c - z * b), 2.0 * (z * a - x * c), 2.0 * (x * b - y * a)
+    return a + w * t0 + (y * t2 - z * t1), b + w * t1 + (z * t0 - x * t2), c + w * t2 + (x * t1 - y * t0)
+
+
 def quaternion_from_axis_angle(axis: ArrayLike, angle: float) -> FloatArray:
     """Quaternion [4] of a turn by ``angle`` [rad] about ``axis`` [3] (any length but zero)."""
     direction = np.asarray(axis, dtype=np.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,11 +11,10 @@ from hanzo_twin.engines.port import Batch
 from hanzo_twin.errors import ConflictError, NotFoundError, nearest
 from hanzo_twin.rl.chance import Draws
 from hanzo_twin.scene.model import Scene
-from hanzo_twin.spatial import FloatArray, IntArray
+from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class BodyReading:
+class BodyReading(NamedTuple):
     """One body in all worlds: ``position`` [N, 3] m, ``orientation`` [N, 4] (w, x, y, z), ``linear_velocity`` [N, 3]
     m/s and ``angular_velocity`` [N, 3] rad/s of its frame's origin, world frame."""
 
@@ -60,6 +59,7 @@ class World:
         self._velocities: FloatArray | None = None
         self._states: tuple[FloatArray, FloatArray] | None = None
         self._readings: dict[str, BodyReading] = {}
+        self._shared: dict[Callable[[World], BoolArray], BoolArray] = {}
 
     @property
     def scene(self) -> Scene:
@@ -89,6 +89,13 @@ class World:
         if reading is None:
             reading = self._readings[path] = self._read(path)
         return reading
+
+    def once(self, condition: Callable[[World], BoolArray]) -> BoolArray:
+        """``condition`` of these worlds [N], for what several terms ask; it must follow from what the batch tells."""
+        holds = self._shared.get(condition)
+        if holds is None:
+            holds = self._shared[condition] = condition(self)
+        return holds
 
     def _read(self, path: str) -> BodyReading:
         if path not in self._columns:

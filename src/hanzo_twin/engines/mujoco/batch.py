@@ -10,7 +10,7 @@ import mujoco
 import numpy as np
 from mujoco.rollout import Rollout
 
-from hanzo_twin.engines.mujoco.body_reader import BodyReader, mocap_start, rotate
+from hanzo_twin.engines.mujoco.body_reader import BodyReader, mocap_start
 from hanzo_twin.engines.mujoco.divergence import DIVERGED, divergence
 from hanzo_twin.engines.mujoco.layout import Index
 from hanzo_twin.engines.mujoco.native_state import ENGINE, INPUTS
@@ -24,7 +24,7 @@ from hanzo_twin.engines.state import SimState
 from hanzo_twin.engines.vectors import checked_array, checked_commands, checked_env_ids
 from hanzo_twin.errors import CommandError
 from hanzo_twin.scene.model import Scene
-from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
+from hanzo_twin.spatial import BoolArray, FloatArray, IntArray, rotate_vectors
 
 # A sum of squares below this is far from what counts as diverged, be it of all worlds together.
 _SAFE = 1e-6 * DIVERGED
@@ -310,7 +310,7 @@ class MujocoBatch:
             self._physics[rows, 1 + position : 8 + position] = new_poses
             self._physics[rows, start : start + 3] = new_velocities[:, :3]
             to_body = new_poses[:, 3:] * np.array([1.0, -1.0, -1.0, -1.0])
-            self._physics[rows, start + 3 : start + 6] = rotate(to_body, new_velocities[:, 3:])
+            self._physics[rows, start + 3 : start + 6] = rotate_vectors(to_body, new_velocities[:, 3:])
         else:
             positions = mocap_start(model) + 3 * layout.mocap[body]
             quaternions = mocap_start(model) + 3 * model.nmocap + 4 * layout.mocap[body]

@@ -19,7 +19,7 @@ from hanzo_twin.engines.mujoco.native_state import INPUTS, PHYSICS
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.errors import NotFoundError, nearest
 from hanzo_twin.scene.model import Scene
-from hanzo_twin.spatial import FloatArray
+from hanzo_twin.spatial import FloatArray, rotate_vectors
 
 _OFF = mujoco.mjtDisableBit
 _SENSORS = mujoco.mjtSensor
@@ -59,7 +59,7 @@ class BodyReader:
             poses[:, column] = physics[:, 1 + position : 8 + position]
             start = 1 + self._nq + dof
             velocities[:, column, :3] = physics[:, start : start + 3]
-            velocities[:, column, 3:] = rotate(poses[:, column, 3:], physics[:, start + 3 : start + 6])
+            velocities[:, column, 3:] = rotate_vectors(poses[:, column, 3:], physics[:, start + 3 : start + 6])
         for column, row in self._mocap:
             start = self._mocap_start + 3 * row
             poses[:, column, :3] = inputs[:, start : start + 3]
@@ -105,16 +105,3 @@ def mocap_start(model: Any) -> int:
     """Where the positions of kinematic bodies begin in the inputs; their quaternions come after all positions."""
     before = sum(int(getattr(mujoco.mjtState, name)) for name in _BEFORE_MOCAP)
     return int(mujoco.mj_stateSize(model, before))
-
-
-def rotate(orientations: FloatArray, vectors: FloatArray) -> FloatArray:
-    """``vectors`` v [n, 3] turned by unit quaternions (w, u) [n, 4]: v + w t + u × t with t = 2 u × v."""
-    if len(vectors) == 1:
-        # The same sums on single numbers, which is several times faster than on arrays of one.
-        return np.array([_rotate(*orientations[0].tolist(), *vectors[0].tolist())])
-    return np.stack(_rotate(*orientations.T, *vectors.T), axis=1)
-
-
-def _rotate(w: Any, x: Any, y: Any, z: Any, a: Any, b: Any, c: Any) -> tuple[Any, Any, Any]:
-    t0, t1, t2 = 2.0 * (y * c - z * b), 2.0 * (z * a - x * c), 2.0 * (x * b - y * a)
-    return a + w * t0 + (y * t2 - z * t1), b + w * t1 + (z * t0 - x * t2), c + w * t2 + (x * t1 - y * t0)
