@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hanzo_twin.cli.arguments import XacroArguments, xacro_arguments
-from hanzo_twin.cli.output import Json, emit, say, table
+from hanzo_twin.cli.output import Force, Json, emit, note, say, table
+from hanzo_twin.errors import counted
+from hanzo_twin.scene.diagnostics import alike, grouped
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hanzo_twin.scene.convert import ConversionReport
+    from hanzo_twin.scene.convert.report import Entry
 
 _PLURALS = {"body": "bodies"}
 
@@ -39,6 +43,7 @@ def convert(
         ),
     ] = None,
     xacro_arg: XacroArguments = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Write a scene in another format and tell what was kept, changed and lost. Exits with 1 if it cannot be read."""
@@ -48,7 +53,7 @@ def convert(
 
     arguments = xacro_arguments(xacro_arg or ())
     try:
-        report = convert_scene(source, target, floating_base=floating_base, xacro_arguments=arguments)
+        report = convert_scene(source, target, floating_base=floating_base, xacro_arguments=arguments, overwrite=force)
     except SceneError as wrong:
         if json:
             diagnoses = [diagnosis.to_dict() for diagnosis in wrong.diagnoses]
@@ -65,18 +70,38 @@ def convert(
 def _show(report: ConversionReport) -> None:
     others = [*report.of("lost"), *report.of("changed")]
     if others:
-        rows = ((entry.outcome.upper(), entry.code, entry.path, entry.what) for entry in others)
-        table(("", "CODE", "PATH", "WHAT"), rows, empty="")
+        groups = grouped(others, lambda entry: (entry.outcome, entry.code, alike(entry.what)))
+        table(("", "CODE", "PATH", "WHAT"), (_row(group) for group in groups), empty="")
+        if len(groups) < len(others):
+            note("What is alike stands in one line, with the words of the first; --json has all.")
         say("")
-    counts = Counter(entry.code for entry in report.of("kept"))
-    kept = ", ".join(_counted(count, code) for code, count in counts.items())
-    say(f"Kept: {kept or 'nothing'}.")
-    say(f"Changed: {len(report.of('changed'))}. Lost: {len(report.of('lost'))}.")
-    more = f" and {len(report.files) - 1} mesh files" if len(report.files) > 1 else ""
+    touched = {entry.path for entry in others}
+    kept = report.of("kept")
+    say(f"Kept: {', '.join(_counted(group, touched) for group in grouped(kept, _code)) or 'nothing'}.")
+    say(f"Changed: {_places(report.of('changed'))}. Lost: {_places(report.of('lost'))}.")
+    more = f" and {counted(len(report.files) - 1, 'mesh file')}" if len(report.files) > 1 else ""
     say(f"Written: {report.files[0]}{more}.")
 
 
-def _counted(count: int, code: str) -> str:
-    if code == "gravity":
-        return code
-    return f"{count} {code if count == 1 else _PLURALS.get(code, f'{code}s')}"
+def _row(group: list[Entry]) -> tuple[str, str, str, str]:
+    first = group[0]
+    more = f" and {counted(len(group) - 1, 'other')}" if len(group) > 1 else ""
+    return first.outcome.upper(), first.code, f"{first.path}{more}", first.what
+
+
+def _counted(group: list[Entry], touched: set[str]) -> str:
+    """Things of one kind that are in the target, and in how many of them something is not as it was."""
+    code = group[0].code
+    changed = sum(entry.path in touched for entry in group)
+    number = code if code == "gravity" else counted(len(group), code, _PLURALS.get(code, ""))
+    return f"{number} ({changed} with changes)" if changed else number
+
+
+def _code(entry: Entry) -> str:
+    return entry.code
+
+
+def _places(entries: Sequence[Entry]) -> str:
+    """How many findings, and how many kinds of them where that is fewer."""
+    kinds = len({(entry.code, alike(entry.what)) for entry in entries})
+    return f"{len(entries)}" if kinds == len(entries) else f"{len(entries)} (of {counted(kinds, 'kind')})"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hanzo_twin.cli.output import Json, emit, note, say, table
+from hanzo_twin.cli.output import Force, Json, emit, note, say, table
 from hanzo_twin.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def compose(
     variant: Annotated[
         list[str] | None, typer.Option(metavar="/PRIM:SET=CHOICE", help="Choose a variant; may be repeated.")
     ] = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Write a scene that refers to others: edits of their files show in it."""
@@ -47,6 +48,7 @@ def compose(
         output,
         overrides=dict(_assignment(text, "/World/arm.visibility=invisible") for text in set_ or ()),
         variants=dict(_assignment(text, "/World/arm:gripper=open") for text in variant or ()),
+        overwrite=force,
     )
     if json:
         emit(done.to_dict())

@@ -34,6 +34,7 @@ FloatingBase = Annotated[
 ]
 Version = Annotated[int | None, typer.Option("--version", min=1, help="Version; the newest unless given.")]
 
+_ALIKE = 4
 _COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 
 
@@ -205,15 +206,20 @@ def delete(ctx: typer.Context, name: Name, json: Json = False) -> None:
 def _show(diagnoses: Iterable[Diagnosis | DiagnosisView]) -> None:
     from rich.text import Text
 
-    from hanzo_twin.scene.diagnostics import sentence
+    from hanzo_twin.scene.diagnostics import alike, grouped, sentence
 
     out = console()
-    for each in diagnoses:
-        line = Text(f"{each.severity}[{each.code}]", style=_COLOURS.get(each.severity, ""))
-        line.append(f" {each.path}: {sentence(each.message)}", style="not bold default")
-        if each.remedy:
-            line.append(f" {each.remedy}", style="dim")
-        out.print(line, soft_wrap=True)
+    for group in grouped(diagnoses, lambda each: (each.severity, each.code, alike(each.message))):
+        several = len(group) > _ALIKE and group[0].severity != "error"
+        for each in group[:1] if several else group:
+            line = Text(f"{each.severity}[{each.code}]", style=_COLOURS.get(each.severity, ""))
+            line.append(f" {each.path}: {sentence(each.message)}", style="not bold default")
+            if each.remedy:
+                line.append(f" {each.remedy}", style="dim")
+            if several:
+                others = ", ".join(other.path for other in group[1:_ALIKE])
+                line.append(f" And {len(group) - 1} others alike, which --json lists: {others}, …", style="dim")
+            out.print(line, soft_wrap=True)
 
 
 def _verdict(scene: str, engine: str | None, valid: bool) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from hanzo_twin.errors import InvalidInputError, OutputError, SceneError
 from hanzo_twin.scene import library
 from hanzo_twin.scene.convert import convert
+from hanzo_twin.scene.convert.convert import check_new
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.findings import Findings
 from hanzo_twin.scene.load import ONE_AT_A_TIME, Files, LoadOptions, Reference, inspect_scene
@@ -50,6 +51,7 @@ def write_composition(
     *,
     overrides: Mapping[str, str] | None = None,
     variants: Mapping[str, str] | None = None,
+    overwrite: bool = False,
 ) -> Composed:
     """Write a stage over ``base`` that refers to ``parts``, so that edits of these files show in it.
 
@@ -61,15 +63,18 @@ def write_composition(
     Args:
         overrides: values of USD attributes (``/World/arm.visibility``) as USD files write them, in USD's units.
         variants: choices by ``/prim/path:variant_set``.
+        overwrite: replace a target that is there.
 
     Raises:
         SceneError: a file cannot be read, or the result cannot be loaded; then nothing is written.
         InvalidInputError: the target is no USD file, an attribute or a variant does not exist, a value does not fit,
             or the target is a file that the scene refers to.
-        OutputError: the target cannot be written.
+        ConflictError: the target is there already. OutputError: it cannot be written.
     """
     path = Path(target)
     _check_target(path)
+    if not overwrite:
+        check_new(path)
     findings = Findings()
     converted: dict[str, str] = {}
     draft = path.with_name(f".{path.stem}.draft{path.suffix}")
@@ -123,10 +128,15 @@ def _as_usd(file: str, start: Path, folder: Path, converted: dict[str, str]) -> 
     if path.suffix.lower() in USD or not path.exists():
         return path.absolute()
     folder.mkdir(exist_ok=True)
-    target = folder / f"{path.name.partition('.')[0]}.usda"
-    convert(path, target)
-    converted[file] = str(target)
-    return target.absolute()
+    if file not in converted:
+        # Two files of one name in different places must not become one.
+        stem = path.name.partition(".")[0]
+        taken = set(converted.values())
+        names = (f"{stem}{number}.usda" for number in ("", *(f"_{count}" for count in range(2, len(taken) + 3))))
+        target = next(folder / name for name in names if str(folder / name) not in taken)
+        convert(path, target, overwrite=True)
+        converted[file] = str(target)
+    return Path(converted[file]).absolute()
 
 
 def _write(

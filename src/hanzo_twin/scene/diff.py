@@ -24,7 +24,7 @@ _KINDS = {
     "attribute": "attributes",
     "engine attribute": "engine_attributes",
 }
-_SKIPPED = ("path", "shapes", "mass_source")
+_SKIPPED = ("path", "shapes", "mass_source", "mass", "diagonal_inertia", "principal_axes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +53,11 @@ def compare_scenes(first: Scene, second: Scene, *, tolerance: float = 1e-6) -> t
     """Everything in which ``second`` differs from ``first``; what loading had to say is not compared.
 
     Things belong together when they have the same path, else when they alone have the same last name (formats differ
-    in their paths).
+    in their paths); of two bodies that belong together, also shapes that are equal.
 
     Args:
-        tolerance: numbers this close are equal: |a − b| ≤ tolerance · max(1, |a|, |b|).
+        tolerance: numbers this close are equal: |a − b| ≤ tolerance · max(1, |a|, |b|); masses and inertias
+            relative to themselves.
     """
     return tuple(_Comparison(first, second, tolerance).run())
 
@@ -71,6 +72,7 @@ class _Comparison:
         ]
         self._things.insert(1, ("shape", shapes[0], shapes[1]))
         self._same = [_matched(one, other) for _, one, other in self._things]
+        self._match_moved_shapes()
         self._partner = {path: other for found in self._same for path, other in found.items()}
 
     def run(self) -> Iterator[Change]:
@@ -92,16 +94,50 @@ class _Comparison:
                     yield Change(kind="added", thing=thing, path=path, new=_summary(other[path]))
         yield from self._pairs()
 
+    def _match_moved_shapes(self) -> None:
+        """Bring shapes together that only have another path; a body that was a shape itself has it below, elsewhere."""
+        first, second = self._scenes
+        bodies, shapes = self._same[0], self._same[1]
+        for path, other in bodies.items():
+            found = set(shapes.values())
+            left = [shape for shape in second.bodies[other].shapes if shape.path not in found]
+            for shape in first.bodies[path].shapes:
+                if shape.path in shapes:
+                    continue
+                same = next((each for each in left if self._alike(shape, each)), None)
+                if same is not None:
+                    shapes[shape.path] = same.path
+                    left.remove(same)
+
+    def _alike(self, one: Shape, other: Shape) -> bool:
+        return (
+            one.collides == other.collides
+            and self._equal(one.pose, other.pose)
+            and self._equal(one.geometry, other.geometry)
+        )
+
     def _changes(self, thing: str, path: str, old: Any, new: Any, prefix: str = "") -> Iterator[Change]:
         if type(old) is not type(new) or not is_dataclass(old) or isinstance(old, Pose | Mesh):
             if not self._equal(old, new):
                 name = prefix.rstrip(".") or "value"
                 yield Change(kind="changed", thing=thing, path=path, field=name, old=_text(old), new=_text(new))
             return
+        if isinstance(old, Body) and isinstance(new, Body):
+            yield from self._inertia(old, new)
         for item in fields(old):
             if item.name not in _SKIPPED or prefix:
                 pair = (getattr(old, item.name), getattr(new, item.name))
                 yield from self._changes(thing, path, *pair, prefix=f"{prefix}{item.name}.")
+
+    def _inertia(self, old: Body, new: Body) -> Iterator[Change]:
+        """Of mass and inertia, whose size says nothing of how much they matter; axes may be named in several ways."""
+        before, after = old.inertia, new.inertia
+        if np.abs(before - after).max() > self._tolerance * max(np.abs(before).max(), np.abs(after).max()):
+            texts = [f"({_listed(each[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]])})" for each in (before, after)]
+            yield Change(kind="changed", thing="body", path=old.path, field="inertia", old=texts[0], new=texts[1])
+        if abs(old.mass - new.mass) > self._tolerance * max(old.mass, new.mass):
+            masses = (_text(old.mass), _text(new.mass))
+            yield Change(kind="changed", thing="body", path=old.path, field="mass", old=masses[0], new=masses[1])
 
     def _equal(self, old: Any, new: Any) -> bool:
         if isinstance(old, bool) or isinstance(new, bool):

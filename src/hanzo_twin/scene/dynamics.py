@@ -82,8 +82,7 @@ class Dynamics:
         matrix = np.diag(self._armature())
         for path, (linear, angular, turn) in self._jacobians(at).items():
             body = self._scene.bodies[path]
-            axes = turn @ rotation_matrix(np.array(body.principal_axes))
-            inertia = axes @ np.diag(body.diagonal_inertia) @ axes.T
+            inertia = turn @ body.inertia @ turn.T
             matrix += body.mass * linear.T @ linear + angular.T @ inertia @ angular
         return matrix
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from hanzo_twin.errors import NotFoundError, nearest
 from hanzo_twin.scene.diagnostics import Diagnosis
-from hanzo_twin.spatial import FloatArray, IntArray, Pose
+from hanzo_twin.spatial import FloatArray, IntArray, Pose, rotation_matrix
 
 JointKind = Literal["fixed", "revolute", "prismatic", "spherical", "d6"]
 CombineRule = Literal["average", "min", "multiply", "max"]
@@ -155,6 +155,13 @@ class Body:
     gravity_enabled: bool = True
     mass_source: Literal["authored", "density", "guessed"] = "authored"
 
+    @property
+    def inertia(self) -> FloatArray:
+        """About the centre of mass, in the body's axes [3, 3], kg·m²."""
+        axes = rotation_matrix(np.array(self.principal_axes))
+        inertia: FloatArray = axes @ np.diag(self.diagonal_inertia) @ axes.T
+        return inertia
+
 
 @dataclass(frozen=True, kw_only=True)
 class Drive:
@@ -232,6 +239,19 @@ class Joint:
     mimic: Mimic | None = None
     closes_loop: bool = False
     free_axes: tuple[Axis, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """Of its position."""
+        return "m" if self.kind == "prismatic" else "rad"
+
+    @property
+    def effort_unit(self) -> str:
+        return "N" if self.kind == "prismatic" else "N·m"
+
+    @property
+    def armature_unit(self) -> str:
+        return "kg" if self.kind == "prismatic" else "kg·m²"
 
 
 @dataclass(frozen=True, kw_only=True)

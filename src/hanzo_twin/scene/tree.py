@@ -220,7 +220,7 @@ def settle(
         if not joint.closes_loop:
             joint = _start(joint, bodies, findings)
             wanted = _child_pose(joint, settled)
-            if wanted is not None and _distance(wanted, settled[joint.child].pose_world_body) > _TINY:
+            if wanted is not None and max(_distance(wanted, settled[joint.child].pose_world_body)) > _TINY:
                 settled[joint.child] = replace(settled[joint.child], pose_world_body=wanted)
         elif math.isnan(joint.initial_position):
             joint = replace(joint, initial_position=0.0)
@@ -235,12 +235,12 @@ def _held_where_it_stands(joint: Joint, base: Body, findings: Findings) -> Joint
     """
     held = base.pose_world_body @ joint.pose_child_joint
     off = _distance(held, joint.pose_parent_joint)
-    if off <= _MISALIGNED:
+    if max(off) <= _MISALIGNED:
         return joint
     findings.info(
         "base-frame-moved",
         joint.path,
-        f"Its frame on the world is {off:.3g} (m or rad) from that on '{base.path}', the base of an articulation; the "
+        f"Its frame on the world is {_apart(off)} from that on '{base.path}', the base of an articulation; the "
         "base is held where it stands, as PhysX does.",
     )
     return replace(joint, pose_parent_joint=held)
@@ -252,12 +252,12 @@ def _start(joint: Joint, bodies: Mapping[str, Body], findings: Findings) -> Join
     authored = not math.isnan(joint.initial_position)
     if not authored or joint.kind == "fixed":
         position, off = _measured(joint, bodies)
-        if off > _MISALIGNED:
+        if max(off) > _MISALIGNED:
             findings.warning(
                 "joint-misaligned",
                 joint.path,
-                f"The authored poses of its bodies leave its frames {off:.3g} (m or rad) apart; "
-                f"the child was moved onto the joint.",
+                f"The authored poses of its bodies leave its frames {_apart(off)} apart; the child was moved onto the "
+                "joint.",
                 "Author the bodies where the joint holds them.",
             )
         joint = replace(joint, initial_position=0.0 if abs(position) < _TINY else position)
@@ -266,15 +266,15 @@ def _start(joint: Joint, bodies: Mapping[str, Body], findings: Findings) -> Join
         findings.warning(
             "start-outside-limits",
             joint.path,
-            f"It would start at {joint.initial_position:.6g}, outside {joint.lower:.6g} … {joint.upper:.6g}; "
-            f"it starts at {inside:.6g}.",
+            f"It would start at {joint.initial_position:.6g} {joint.unit}, outside {joint.lower:.6g} … "
+            f"{joint.upper:.6g} {joint.unit}; it starts at {inside:.6g} {joint.unit}.",
             "Author a starting position (PhysicsJointStateAPI) within the limits.",
         )
     return replace(joint, initial_position=inside)
 
 
-def _measured(joint: Joint, bodies: Mapping[str, Body]) -> tuple[float, float]:
-    """The joint's position in the authored poses, and how far the frames are apart beyond it (m or rad)."""
+def _measured(joint: Joint, bodies: Mapping[str, Body]) -> tuple[float, tuple[float, float]]:
+    """The joint's position in the authored poses, and how far the frames are apart beyond it, m and rad."""
     parent = bodies[joint.parent].pose_world_body if joint.parent else Pose.identity()
     child = bodies[joint.child].pose_world_body
     between = (parent @ joint.pose_parent_joint).inverse() @ child @ joint.pose_child_joint
@@ -308,8 +308,14 @@ def _child_pose(joint: Joint, bodies: Mapping[str, Body]) -> Pose | None:
     return moved @ joint.pose_child_joint.inverse()
 
 
-def _distance(a: Pose, b: Pose) -> float:
-    """The larger of the distance [m] and the angle [rad] between two poses."""
+def _apart(off: tuple[float, float]) -> str:
+    """A distance [m] and an angle [rad] for people, without one that is next to nothing."""
+    parts = [f"{value:.3g} {unit}" for value, unit in zip(off, ("m", "rad"), strict=True) if value > _TINY]
+    return " and ".join(parts)
+
+
+def _distance(a: Pose, b: Pose) -> tuple[float, float]:
+    """The distance [m] and the angle [rad] between two poses."""
     between = a.inverse() @ b
     angle = 2 * math.atan2(float(np.linalg.norm(between.orientation[1:])), abs(float(between.orientation[0])))
-    return max(float(np.linalg.norm(between.position)), angle)
+    return float(np.linalg.norm(between.position)), angle

@@ -12,6 +12,7 @@ from hanzo_twin.cli.main import app
 ROOT = Path(__file__).parents[3]
 PENDULUM = ROOT / "examples/pendulum/pendulum.usda"
 ARM = ROOT / "examples/arm/arm.usda"
+LIMIT = "Its velocity limit of 2.0944 rad/s is lost."
 
 
 def run(*arguments: str) -> Result:
@@ -23,9 +24,10 @@ def test_the_report_lists_what_is_lost_and_counts_the_rest(tmp_path: Path) -> No
     shown = done.stdout
 
     assert done.exit_code == 0
-    assert "LOST     max-velocity" in shown
-    assert "/World/arm/joint_1" in shown
+    [line] = [line for line in shown.splitlines() if "velocity-limit-lost" in line]
+    assert line.rstrip().split(maxsplit=6)[2:] == ["/World/arm/joint_1", "and", "5", "others", LIMIT]
     assert "Kept: gravity, 1 articulation, " in shown
+    assert "joints (6 with changes)" in shown
     assert f"Written: {tmp_path / 'arm.xml'}." in shown
 
 
@@ -55,3 +57,40 @@ def test_an_unknown_target_is_a_usage_error(tmp_path: Path) -> None:
 
     assert refused.exit_code == 2
     assert "Scenes cannot be written as '.step'." in refused.stderr
+
+
+def test_what_is_there_is_replaced_only_by_force(tmp_path: Path) -> None:
+    target = tmp_path / "out.usda"
+    target.write_text("mine")
+
+    refused = run(str(PENDULUM), str(target))
+    assert refused.exit_code == 4
+    assert f"'{target}' exists already; it is not replaced." in refused.stderr
+    assert "--force" in refused.stderr
+    assert target.read_text() == "mine"
+    assert run(str(PENDULUM), str(target), "--force").exit_code == 0
+    assert target.read_text().startswith("#usda")
+
+
+def test_compose_replaces_only_by_force(tmp_path: Path) -> None:
+    target = tmp_path / "cell.usda"
+    target.write_text("mine")
+    wanted = ["scene", "compose", "library:room", "--output", str(target)]
+
+    refused = CliRunner().invoke(app, wanted)
+    assert (refused.exit_code, target.read_text()) == (4, "mine")
+    assert CliRunner().invoke(app, [*wanted, "--force"]).exit_code == 0
+
+
+def test_findings_that_are_alike_stand_in_one_line(tmp_path: Path) -> None:
+    cubes = "".join(
+        f'def Cube "box_{index}" ( prepend apiSchemas = ["PhysicsRigidBodyAPI", "PhysicsCollisionAPI"] ) {{ }}\n'
+        for index in range(6)
+    )
+    (tmp_path / "boxes.usda").write_text(f"#usda 1.0\n{cubes}")
+    told = CliRunner().invoke(app, ["scene", "check", str(tmp_path / "boxes.usda")]).stdout
+    [line] = [line for line in told.splitlines() if "mass-guessed" in line]
+    assert line.startswith("warning[mass-guessed] /box_0: No mass and no density is authored;")
+    assert line.endswith("And 5 others alike, which --json lists: /box_1, /box_2, /box_3, …")
+    listed = CliRunner().invoke(app, ["scene", "check", str(tmp_path / "boxes.usda"), "--json"]).stdout
+    assert listed.count('"mass-guessed"') == 6

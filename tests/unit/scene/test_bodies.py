@@ -130,8 +130,8 @@ def test_numbers_that_make_no_body(inspect_usda: Any, mass: str, code: str, mess
 def test_an_impossible_inertia_is_made_possible(inspect_usda: Any) -> None:
     scene, found = inspect_usda(body("float physics:mass = 1\nfloat3 physics:diagonalInertia = (1, 1.5, 3)"))
     assert found["inertia-triangle"][0].message == (
-        "No body has the principal moments 1, 1.5, 3: the largest exceeds the sum of the others; the smallest was "
-        "raised to 1.5."
+        "No body has the principal moments 1, 1.5, 3 kg·m²: the largest exceeds the sum of the others; the smallest "
+        "was raised to 1.5 kg·m²."
     )
     assert scene.bodies["/World/body"].diagonal_inertia == pytest.approx((1.5, 1.5, 3))
 

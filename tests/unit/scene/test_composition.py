@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hanzo_twin.errors import HanzoTwinError, InvalidInputError, OutputError, SceneError
+from hanzo_twin.errors import ConflictError, HanzoTwinError, InvalidInputError, OutputError, SceneError
 from hanzo_twin.scene.composition import write_composition
 from hanzo_twin.scene.load import Reference, load_scene
 
@@ -102,7 +104,7 @@ def test_other_formats_are_converted_beside_the_stage(folder: Path) -> None:
         ({"variants": {"/World/box:load": "half"}}, "The variant set '/World/box:load' has no choice 'half'."),
     ],
 )
-def test_what_does_not_exist_is_named(folder: Path, given: dict[str, dict[str, str]], message: str) -> None:
+def test_what_does_not_exist_is_named(folder: Path, given: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         write_composition(folder / "base.usda", [part()], folder / "cell.usda", **given)
     assert message in caught.value.message
@@ -136,15 +138,32 @@ def test_a_file_that_the_scene_refers_to_is_not_overwritten(folder: Path, name: 
     inner = Reference(ref="inner.usda", path="/World/inner")
     before = (folder / name).read_bytes()
     with pytest.raises(InvalidInputError, match=rf"'.*{name}' is a file that the scene refers to") as caught:
-        write_composition(folder / "base.usda", [part(), inner], folder / name)
+        write_composition(folder / "base.usda", [part(), inner], folder / name, overwrite=True)
     assert caught.value.hint == "Name another file."
     assert (folder / name).read_bytes() == before
 
 
 def test_a_composition_can_be_written_again(folder: Path) -> None:
     for place in (0.0, 1.0):
-        write_composition(folder / "base.usda", [part(translate=(place, 0, 0))], folder / "cell.usda")
+        write_composition(folder / "base.usda", [part(translate=(place, 0, 0))], folder / "cell.usda", overwrite=True)
+    with pytest.raises(ConflictError, match=r"cell\.usda' exists already; it is not replaced") as caught:
+        write_composition(folder / "base.usda", [part()], folder / "cell.usda")
+    assert caught.value.hint == "Name another file, or replace it with --force (overwrite=True)."
     assert load_scene(folder / "cell.usda").bodies["/World/box"].pose_world_body.position[0] == 1.0
+
+
+def test_parts_of_one_name_in_different_folders_stay_two(folder: Path) -> None:
+    for name, mass in (("left", 1), ("right", 2)):
+        (folder / name).mkdir()
+        (folder / name / "arm.urdf").write_text(
+            (folder / "arm.urdf").read_text().replace('value="3"', f'value="{mass}"')
+        )
+    parts = [Reference(ref=f"{name}/arm.urdf", path=f"/World/{name}") for name in ("left", "right", "left")]
+    parts[2] = replace(parts[2], path="/World/again")
+    done = write_composition(folder / "base.usda", parts, folder / "cell.usda")
+    assert len(set(done.converted.values())) == 2
+    masses = {path.split("/")[2]: body.mass for path, body in load_scene(folder / "cell.usda").bodies.items()}
+    assert [masses[name] for name in ("left", "right", "again")] == [1.0, 2.0, 1.0]
 
 
 def test_a_target_that_cannot_be_written(folder: Path) -> None:

@@ -74,3 +74,27 @@ def test_formats_with_other_paths_are_matched_by_name(arm: Scene, tmp_path: Path
     write(arm, tmp_path / "arm.sdf")
     found = compare_scenes(arm, load_scene(tmp_path / "arm.sdf"))
     assert not [each for each in found if each.thing in ("body", "joint", "articulation", "filtered pair")], found
+
+
+def test_inertia_is_compared_whatever_its_axes_are_called(arm: Scene) -> None:
+    path, body = list(arm.bodies.items())[-1]
+    light = replace(body, mass=1e-9, diagonal_inertia=(1e-12, 2e-12, 2e-12), principal_axes=(1.0, 0.0, 0.0, 0.0))
+    half = 0.5**0.5
+    turned = replace(light, principal_axes=(-half, -half, 0.0, 0.0))
+    swapped = replace(light, diagonal_inertia=(2e-12, 1e-12, 2e-12), principal_axes=(half, 0.0, 0.0, half))
+    heavier = replace(light, mass=2e-9, diagonal_inertia=(1e-12, 2e-12, 3e-12))
+    scene = replace(arm, bodies={**arm.bodies, path: light})
+    for same in (turned, swapped):
+        assert compare_scenes(scene, replace(arm, bodies={**arm.bodies, path: same})) == ()
+    found = compare_scenes(scene, replace(arm, bodies={**arm.bodies, path: heavier}))
+    assert [(each.field, each.old, each.new) for each in found] == [
+        ("inertia", "(1e-12, 2e-12, 2e-12, 0, 0, 0)", "(1e-12, 2e-12, 3e-12, 0, 0, 0)"),
+        ("mass", "1e-09", "2e-09"),
+    ]
+
+
+def test_a_shape_that_only_has_another_path_is_the_same(arm: Scene) -> None:
+    path, body = next((path, body) for path, body in arm.bodies.items() if body.shapes)
+    shapes = (replace(body.shapes[0], path=f"{path}/elsewhere"), *body.shapes[1:])
+    moved = replace(arm, bodies={**arm.bodies, path: replace(body, shapes=shapes)})
+    assert [each for each in compare_scenes(arm, moved) if each.thing == "shape"] == []

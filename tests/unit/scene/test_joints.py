@@ -162,7 +162,7 @@ def test_zero_limits_of_a_revolute_joint_are_none(inspect_usda: Any) -> None:
     assert (scene.joints["/World/p"].lower, scene.joints["/World/p"].upper) == (0.0, 0.0)
     assert [diagnosis.message for diagnosis in found["zero-limits"]] == [
         "Its limits are 0 and 0, as CAD exporters write when they know none; it is taken as unlimited.",
-        "Both limits are 0: the joint cannot move.",
+        "Both limits are 0 m: the joint cannot move.",
     ]
 
 
@@ -187,7 +187,7 @@ def test_a_start_outside_the_limits_is_clamped(inspect_usda: Any) -> None:
     scene, found = inspect_usda(world(link("a"), link("b"), joint("Revolute", "j", "a", "b", REVOLUTE + limits)))
     assert scene.joints["/World/j"].initial_position == pytest.approx(math.radians(10))
     assert found["start-outside-limits"][0].message == (
-        "It would start at 0, outside 0.174533 … 1.5708; it starts at 0.174533."
+        "It would start at 0 rad, outside 0.174533 … 1.5708 rad; it starts at 0.174533 rad."
     )
     pose = scene.bodies["/World/b"].pose_world_body
     assert pose.orientation == pytest.approx(motion(scene.joints["/World/j"], math.radians(10)).orientation)
@@ -268,7 +268,7 @@ def test_mimicry_of_newton_and_physx(inspect_usda: Any) -> None:
         (
             joint("Revolute", "j", "a", "b", "float physics:lowerLimit = 10\nfloat physics:upperLimit = -10"),
             "limits-crossed",
-            "Its lower limit 0.174533 is above its upper limit -0.174533.",
+            "Its lower limit 0.174533 rad is above its upper limit -0.174533 rad.",
         ),
         (
             joint("Revolute", "j", "a", "b", "float newton:damping = -1"),

@@ -112,8 +112,7 @@ def isometry(pose: Pose) -> Any:
 
 def write_inertia(node: Any, body: Body) -> None:
     """Give DART's ``node`` the mass properties of ``body``."""
-    axes = rotation_matrix(np.array(body.principal_axes))
-    moments = axes @ np.diag(body.diagonal_inertia) @ axes.T
+    moments = body.inertia
     node.setInertia(dartpy.dynamics.Inertia(body.mass, body.center_of_mass, (moments + moments.T) / 2))
 
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Protocol, cast
 
-from hanzo_twin.errors import InvalidInputError, OutputError
+from hanzo_twin.errors import ConflictError, InvalidInputError, OutputError
 from hanzo_twin.scene.convert.report import ConversionReport, Entry, kept, of_loading
 from hanzo_twin.scene.load import Reference, load_scene
 from hanzo_twin.scene.model import Scene
@@ -57,11 +57,14 @@ def convert(
     composition: Sequence[Reference] = (),
     floating_base: bool | None = None,
     xacro_arguments: Mapping[str, str] = MappingProxyType({}),
+    overwrite: bool = False,
 ) -> ConversionReport:
     """Write the scene that ``source`` holds to ``target``; the suffixes say the formats.
 
-    Files are written completely or not at all; a target that exists is replaced. The other arguments are those of
-    `load_scene`.
+    Files are written completely or not at all. The other arguments are those of `load_scene`.
+
+    Args:
+        overwrite: replace a target, and a folder of its meshes, that are there.
 
     Example::
 
@@ -71,12 +74,16 @@ def convert(
 
     Raises:
         SceneError: the source cannot be loaded. InvalidInputError: the target's format is unknown, or the target is
-        the source. UnsupportedError: the format cannot hold the scene. OutputError: the target cannot be
-        written.
+            the source.
+        ConflictError: the target is there already. UnsupportedError: the format cannot hold the scene.
+        OutputError: the target cannot be written.
     """
     path = Path(target)
     module = _writer_of(path)
     _check_target(Path(source), path)
+    if not overwrite:
+        check_new(path)
+        check_new(meshes_folder(path))
     scene = load_scene(source, composition=composition, floating_base=floating_base, xacro_arguments=xacro_arguments)
     writer = cast("Writer", import_module(module))
     try:
@@ -93,8 +100,22 @@ def convert(
         source=os.fspath(source),
         target=os.fspath(target),
         files=(str(path), *(file for file in files if file != str(path))),
-        entries=tuple(sorted(entries, key=lambda entry: _ORDER[entry.outcome])),
+        entries=tuple(sorted(dict.fromkeys(entries), key=lambda entry: _ORDER[entry.outcome])),
     )
+
+
+def check_new(path: Path) -> None:
+    """Make sure that writing ``path`` replaces nothing.
+
+    Raises:
+        ConflictError: there is something.
+    """
+    if path.exists():
+        kind = "The folder " if path.is_dir() else ""
+        raise ConflictError(
+            f"{kind}'{path}' exists already; it is not replaced.",
+            hint="Name another file, or replace it with --force (overwrite=True).",
+        )
 
 
 def _writer_of(path: Path) -> str:

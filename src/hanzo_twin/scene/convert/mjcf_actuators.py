@@ -20,7 +20,7 @@ def write_actuators(document: Document) -> list[float]:
     for joint in sorted(joints, key=lambda joint: _rank(document, joint)):
         drive = joint.drive
         if drive is not None and drive.mode == "acceleration":
-            document.lost("acceleration-drive", joint.path, "Its acceleration drive is lost; MuJoCo has force drives.")
+            document.lost("drive-lost", joint.path, "Its acceleration drive is lost; MuJoCo has force drives.")
         elif drive is not None and (drive.stiffness or drive.damping):
             controls.append(_servo(document, joint, drive))
         elif math.isfinite(joint.max_effort):

@@ -28,7 +28,7 @@ def write_contacts(document: Document) -> None:
         if any(end in document.scene.bodies and end not in solid for end in ends):
             continue
         if not all(ends) or any(end not in document.elements for end in ends):
-            document.lost("filtered-pair", pair[0], f"That it does not collide with '{pair[1]}' is lost.")
+            document.lost("filtered-pair-lost", pair[0], f"That it does not collide with '{pair[1]}' is lost.")
             continue
         merged = _sorted(*ends)
         if merged in told or merged in written or merged[0] == merged[1]:
@@ -54,7 +54,7 @@ def _tell_neighbours(document: Document) -> None:
                 apart = _sorted(above, below) in pairs or {above, below} == {joint.parent, joint.child}
                 if not apart and {above, below} <= solid:
                     what = f"It shall collide with '{above}'; MuJoCo does not collide neighbours at a joint."
-                    document.changed("neighbours", below, what)
+                    document.changed("neighbours-apart", below, what)
 
 
 def _weld_root(document: Document, body: str) -> str:

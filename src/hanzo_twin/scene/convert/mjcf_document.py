@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 
+from hanzo_twin.scene.convert.names import renamed
 from hanzo_twin.scene.convert.report import Entry, changed, lost
 from hanzo_twin.scene.model import EngineValue, Scene
 from hanzo_twin.spatial import Pose
@@ -30,8 +31,9 @@ class Document:
         self._sections = {name: SubElement(self.root, name) for name in _SECTIONS}
         self.section("compiler").attrib |= {"angle": "radian", "autolimits": "false"}
         shapes = [*scene.static_shapes, *(shape.path for body in scene.bodies.values() for shape in body.shapes)]
-        self.bodies = short_names([*scene.bodies, *scene.static_shapes])
+        self.bodies = short_names([*scene.bodies, *scene.static_shapes], taken=("world",))
         self.joints = short_names(scene.joints)
+        self.entries += renamed({path: self.bodies[path] for path in scene.bodies} | self.joints)
         self.geoms = short_names(shapes)
         self.elements: dict[str, Element] = {"": self.section("worldbody")}
 
@@ -84,17 +86,17 @@ def placed(pose: Pose) -> dict[str, str]:
     return found
 
 
-def short_names(paths: Iterable[str]) -> dict[str, str]:
-    """A name for each path: its last part where that is unique, else as much more of it as it takes."""
+def short_names(paths: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """A name for each path that is not ``taken``: its last part where that is unique, else as much more as it takes."""
     listed = list(dict.fromkeys(paths))
     shared = Counter(path.rpartition("/")[2] for path in listed)
     found: dict[str, str] = {}
-    taken: set[str] = set()
+    used = set(taken)
     for path in listed:
         parts = path.strip("/").split("/")
         first = 1 if shared[parts[-1]] == 1 else 2
         longer = ("_".join(parts[-length:]) for length in range(first, len(parts) + 1))
         numbered = (f"{'_'.join(parts)}_{index}" for index in count(1))
-        found[path] = next(name for name in chain(longer, numbered) if name not in taken)
-        taken.add(found[path])
+        found[path] = next(name for name in chain(longer, numbered) if name not in used)
+        used.add(found[path])
     return found

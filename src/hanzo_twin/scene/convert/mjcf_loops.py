@@ -31,10 +31,10 @@ def write_equalities(document: Document) -> None:
 
 def _write_loop(document: Document, joint: Joint) -> None:
     if joint.kind in ("prismatic", "d6"):
-        document.lost("loop-joint", joint.path, f"A {joint.kind} joint that closes a loop has no place in MJCF.")
+        document.lost("loop-lost", joint.path, f"A {joint.kind} joint that closes a loop has no place in MJCF.")
         return
     if math.isfinite(joint.lower) or math.isfinite(joint.upper) or joint.drive or joint.stiffness or joint.damping:
-        document.lost("loop-joint-values", joint.path, "Limits, drive, spring and damping of a loop joint are lost.")
+        document.lost("loop-values-lost", joint.path, "Limits, drive, spring and damping of a loop joint are lost.")
     if joint.kind == "fixed":
         _constrain(document, joint, "weld", "", Pose.identity())
         return

@@ -16,6 +16,7 @@ from hanzo_twin.spatial import FloatArray, IntArray, Pose
 _DEFAULT = Material(path="")
 _CONE_SIDES = 64
 _FLAT = 1e-9
+_FEWEST = 4
 _INTEGERS = ("condim", "priority", "group")
 _REALS = ("solmix", "margin", "gap", "solref", "solimp")
 
@@ -54,7 +55,7 @@ class ShapeWriter:
             values["rgba"] = numbers(shape.color)
         SubElement(parent, "geom", values)
         if shape.semantic_label:
-            self._document.lost("semantic-label", shape.path, f"Its label '{shape.semantic_label}' is lost.")
+            self._document.lost("label-lost", shape.path, f"Its label '{shape.semantic_label}' is lost.")
 
     def _native(self, shape: Shape) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -83,13 +84,13 @@ class ShapeWriter:
         self._reported.add(material.path)
         if material.restitution:
             what = f"Its restitution {material.restitution:g} is lost; MJCF has none."
-            self._document.lost("restitution", material.path, what)
+            self._document.lost("restitution-lost", material.path, what)
         if material.friction_combine != "max":
             what = f"Between two materials MuJoCo takes the larger friction, not their {material.friction_combine}."
             self._document.changed("friction-rule", material.path, what)
         if material.static_friction != material.dynamic_friction:
             what = f"Its static friction {material.static_friction:g} is lost; the dynamic one is kept."
-            self._document.lost("static-friction", material.path, what)
+            self._document.lost("static-friction-lost", material.path, what)
 
     def _geometry(self, shape: Shape) -> tuple[Pose, dict[str, str]]:
         """Where MuJoCo's frame is in the shape's frame, and the geom; nothing for what it cannot hold."""
@@ -106,7 +107,7 @@ class ShapeWriter:
             case Plane():
                 return here, {"type": "plane", "size": "0 0 1"}
             case Cone():
-                self._document.changed("cone-mesh", shape.path, f"The cone is a mesh of {_CONE_SIDES} sides.")
+                self._document.changed("cone-meshed", shape.path, f"The cone is a mesh of {_CONE_SIDES} sides.")
                 return here, self._mesh(shape, _cone(shape.geometry))
             case Mesh():
                 return self._mesh_or_bound(shape, shape.geometry)
@@ -124,8 +125,11 @@ class ShapeWriter:
         return Pose.identity(), self._mesh(shape, mesh)
 
     def _mesh(self, shape: Shape, mesh: Mesh) -> dict[str, str]:
-        if _is_flat(mesh.vertices):
-            self._document.lost("mesh-flat", shape.path, "The mesh has no volume, which MuJoCo does not take.")
+        if shape.collides and _is_flat(mesh.vertices):
+            self._document.lost("shape-lost", shape.path, "The mesh has no volume; MuJoCo collides none that is flat.")
+            return {}
+        if len(mesh.vertices) < _FEWEST:
+            self._document.lost("shape-lost", shape.path, f"MuJoCo takes no mesh of {len(mesh.vertices)} points.")
             return {}
         content = mesh.vertices.tobytes() + mesh.triangles.tobytes()
         digest = hashlib.sha256(content).hexdigest()
@@ -145,7 +149,7 @@ class ShapeWriter:
 
 
 def _is_flat(vertices: FloatArray) -> bool:
-    if len(vertices) < 4:
+    if len(vertices) < _FEWEST:
         return True
     spread = np.linalg.svd(vertices - vertices.mean(axis=0), compute_uv=False)
     return bool(spread[2] <= _FLAT * spread[0])

@@ -75,14 +75,14 @@ def write_surroundings(document: Document) -> None:
         _write_sensor(document, sensor)
     for address in scene.attributes:
         path, _, name = address.partition(".")
-        document.lost("attribute", path, f"The attribute '{name}' has no place in MJCF.")
+        document.lost("attribute-lost", path, f"The attribute '{name}' has no place in MJCF.")
     others = Counter(
         address.partition(".")[0]
         for address in scene.engine_attributes
         if not address.partition(".")[2].startswith(_WRITTEN)
     )
     for path, count in others.items():
-        document.lost("engine-attributes", path, f"{counted(count, 'attribute')} of other engines lost.")
+        document.lost("engine-attribute-lost", path, f"{counted(count, 'attribute')} of other engines lost.")
 
 
 def _unique(document: Document, tag: str, values: dict[str, str]) -> dict[str, str]:
@@ -95,7 +95,7 @@ def _unique(document: Document, tag: str, values: dict[str, str]) -> dict[str, s
 
 def _write_light(document: Document, light: Light) -> None:
     if light.kind == "dome":
-        document.lost("light", light.path, "MJCF has no dome lights.")
+        document.lost("light-lost", light.path, "MJCF has no dome lights.")
         return
     direction = rotation_matrix(light.pose_world_light.orientation) @ np.array([0.0, 0.0, -1.0])
     values = {
@@ -106,12 +106,14 @@ def _write_light(document: Document, light: Light) -> None:
         "type": "directional" if light.kind == "distant" else "point",
     }
     SubElement(document.section("worldbody"), "light", _unique(document, "light", values))
-    document.changed("light", light.path, f"Its intensity {light.intensity:g} has no unit in MJCF; the colour is kept.")
+    document.changed(
+        "light-changed", light.path, f"Its intensity {light.intensity:g} has no unit in MJCF; the colour is kept."
+    )
 
 
 def _write_sensor(document: Document, sensor: Sensor) -> None:
     if sensor.kind not in _SENSORS:
-        document.lost("sensor", sensor.path, f"A sensor of kind '{sensor.kind}' has no place in MJCF.")
+        document.lost("sensor-lost", sensor.path, f"A sensor of kind '{sensor.kind}' has no place in MJCF.")
         return
     values = {"name": sensor.path.rpartition("/")[2], "group": "4", **placed(sensor.pose_body_sensor)}
     if sensor.kind == "contact":
@@ -128,7 +130,9 @@ def _write_sensor(document: Document, sensor: Sensor) -> None:
         extra = {name: number(float(value)) for name, value in numbers_of.items() if value}
         SubElement(document.section("sensor"), kind, {"name": f"{values['name']}_{kind}", **target, **extra})
     if settings:
-        document.changed("sensor", sensor.path, f"Its attributes ({', '.join(settings)}) are lost; its place is kept.")
+        document.changed(
+            "sensor-settings", sensor.path, f"Its attributes ({', '.join(settings)}) are lost; its place is kept."
+        )
 
 
 def _reach(document: Document, sensor: Sensor) -> float:

@@ -139,7 +139,7 @@ class TreeWriter:
         rotations = [axis for axis in joint.free_axes if axis.rotation]
         slides = [axis for axis in joint.free_axes if not axis.rotation]
         if any(axis.drive for axis in joint.free_axes):
-            self._document.lost("axis-drive", joint.path, "The drives of its axes are lost.")
+            self._document.lost("drive-lost", joint.path, "The drives of its axes are lost.")
         elements = [self._axis_element(axis, f"{name}_trans{axis.name.upper()}", common, turn) for axis in slides]
         if len(rotations) == 3 and all(math.isinf(axis.lower) and math.isinf(axis.upper) for axis in rotations):
             return [*elements, Element("joint", {"name": f"{name}_rot", "type": "ball", **common})]
@@ -166,7 +166,8 @@ class TreeWriter:
 
     def _spring(self, joint: Joint) -> dict[str, str]:
         if math.isfinite(joint.max_velocity):
-            self._document.lost("max-velocity", joint.path, f"Its velocity limit {joint.max_velocity:.6g} is lost.")
+            what = f"Its velocity limit of {joint.max_velocity:.6g} {joint.unit}/s is lost."
+            self._document.lost("velocity-limit-lost", joint.path, what)
         if not joint.stiffness:
             return {}
         return {"stiffness": number(joint.stiffness), "springref": number(joint.rest_position)}

@@ -21,9 +21,13 @@ def short_names(paths: Iterable[str], taken: Iterable[str] = ()) -> dict[str, st
 
 
 def renamed(names: Mapping[str, str]) -> list[Entry]:
-    """What becomes of prim paths, told once: ``names`` has the new name of each path that changes."""
+    """What becomes of prim paths, told once, and each name that is another; ``names`` has the new one of each path."""
     if not names:
         return []
     path, name = next(iter(names.items()))
     what = f"The format has no prim paths, so addresses change: '{path}' is '{name}' there ({len(names)} in all)."
-    return [changed("paths-changed", "/", what)]
+    others = {path: name for path, name in names.items() if name.rpartition("/")[2] != path.rpartition("/")[2]}
+    return [
+        changed("paths-changed", "/", what),
+        *(changed("renamed", path, f"Its name was taken; it is '{name}' there.") for path, name in others.items()),
+    ]

@@ -11,6 +11,11 @@ from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Scene
 
 _ONLY_TOLD = ("no-collider", "nothing-physical")
+_WHOLE = tuple(
+    f"{kind}-lost" for kind in ("body", "shape", "joint", "loop", "material", "sensor", "camera", "light", "gravity")
+)
+"""Codes about things that are not in the target at all; others are about something of a thing."""
+
 Outcome = Literal["kept", "changed", "lost"]
 
 
@@ -51,7 +56,7 @@ class ConversionReport:
     Args:
         source / target: the files, as they were named.
         files: everything that was written, the target first.
-        entries: lost things first, then changed ones, then those that were kept.
+        entries: each once; lost first, then changed, then kept: what is there, also where something of it is not.
     """
 
     source: str
@@ -87,12 +92,15 @@ def of_loading(diagnoses: Iterable[Diagnosis]) -> list[Entry]:
 
 
 def kept(scene: Scene, others: Iterable[Entry]) -> list[Entry]:
-    """One entry for each thing of ``scene`` that none of ``others`` is about."""
-    told = {entry.path for entry in others}
-    always = [("gravity", scene.gravity_path, f"{scene.gravity} m/s²")]
-    # What is said about a robot as a whole is about something in it.
-    always += [("articulation", each.path, counted(len(each.joints), "joint")) for each in scene.articulations.values()]
-    things: list[tuple[str, str, str]] = []
+    """One entry for each thing of ``scene`` that is in the target, as it was or with changes that ``others`` tell."""
+    gone = {entry.path for entry in others if entry.code in _WHOLE}
+    x, y, z = scene.gravity
+    things = [("gravity", scene.gravity_path, f"({x:g}, {y:g}, {z:g}) m/s²")]
+    things += [
+        ("articulation", each.path, counted(len(each.joints), "joint"))
+        for each in scene.articulations.values()
+        if each.root_body not in gone
+    ]
     for body in scene.bodies.values():
         things.append(("body", body.path, f"{body.mass:.6g} kg"))
         things += [("shape", shape.path, type(shape.geometry).__name__) for shape in body.shapes]
@@ -102,5 +110,4 @@ def kept(scene: Scene, others: Iterable[Entry]) -> list[Entry]:
     things += [("sensor", sensor.path, sensor.kind) for sensor in scene.sensors.values()]
     things += [("camera", path, "") for path in scene.cameras]
     things += [("light", light.path, light.kind) for light in scene.lights.values()]
-    untold = [thing for thing in things if thing[1] not in told]
-    return [Entry(outcome="kept", code=code, path=path, what=what) for code, path, what in (*always, *untold)]
+    return [Entry(outcome="kept", code=code, path=path, what=what) for code, path, what in things if path not in gone]

@@ -61,13 +61,14 @@ def _single(element: Element, joint: Joint, names: Mapping[str, str], entries: l
             text(group, name, float(value))
     if joint.initial_position:
         text(axis, "initial_position", float(joint.initial_position))
-        what = f"It starts at {joint.initial_position:.6g}: read back here, but Gazebo starts at 0."
+        what = f"It starts at {joint.initial_position:.6g} {joint.unit}: read back here, but Gazebo starts at 0."
         entries.append(changed("start-position", joint.path, what))
     if joint.initial_velocity:
-        entries.append(lost("velocity-lost", joint.path, f"Its initial velocity {joint.initial_velocity:g} is lost."))
+        what = f"Its initial velocity of {joint.initial_velocity:g} {joint.unit}/s is lost."
+        entries.append(lost("velocity-lost", joint.path, what))
     if joint.armature:
         text(axis, "hanzo:armature", float(joint.armature))
-        what = f"Its armature {joint.armature:g} is read back here, but not by Gazebo."
+        what = f"Its armature of {joint.armature:g} {joint.armature_unit} is read back here, but not by Gazebo."
         entries.append(changed("armature-own", joint.path, what))
     if joint.mimic is not None and joint.mimic.joint in names:
         mimic = SubElement(axis, "mimic", {"joint": names[joint.mimic.joint], "axis": "axis"})

@@ -133,7 +133,8 @@ class _Writer:
             what = f"URDF cannot say that {len(apart)} pairs of links do not touch, such as '{first}' and '{second}'."
             self.entries.append(lost("filtered-pair-lost", self._bodies[0], what))
         if not np.allclose(scene.gravity, (0.0, 0.0, -9.81)):
-            what = f"URDF has no gravity; {scene.gravity} becomes 9.81 m/s² downwards when it is loaded."
+            x, y, z = scene.gravity
+            what = f"URDF has no gravity; ({x:g}, {y:g}, {z:g}) m/s² becomes 9.81 m/s² downwards when it is loaded."
             self.entries.append(lost("gravity-lost", scene.gravity_path, what))
         if scene.step_hint is not None:
             self.entries.append(

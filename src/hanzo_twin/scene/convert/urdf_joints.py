@@ -52,7 +52,8 @@ def write_joint(
     if kind == "fixed":
         return
     SubElement(element, "axis", {"xyz": numbers(axis)})
-    limits = {"effort": joint.max_effort, "velocity": joint.max_velocity}
+    effort = min(joint.max_effort, joint.drive.max_effort) if joint.drive is not None else joint.max_effort
+    limits = {"effort": effort, "velocity": joint.max_velocity}
     if kind != "continuous":
         limits = {"lower": lower, "upper": upper, **limits}
     SubElement(element, "limit", {name: numbers([_bounded(value)]) for name, value in limits.items()})
@@ -68,16 +69,16 @@ def write_joint(
 def _report(joint: Joint, entries: list[Entry]) -> None:
     """What a URDF joint does not have; one entry for each, as each changes how the robot moves."""
     values = {
-        "armature": joint.armature,
-        "spring": joint.stiffness,
-        "initial position": joint.initial_position,
-        "initial velocity": joint.initial_velocity,
+        "armature": (joint.armature, joint.armature_unit),
+        "spring": (joint.stiffness, f"{joint.effort_unit}/{joint.unit}"),
+        "initial position": (joint.initial_position, joint.unit),
+        "initial velocity": (joint.initial_velocity, f"{joint.unit}/s"),
     }
-    for name, value in values.items():
+    for name, (value, unit) in values.items():
         if value:
             code = "start-position" if name == "initial position" else f"{name.replace(' ', '-')}-lost"
             make = changed if name == "initial position" else lost
-            entries.append(make(code, joint.path, f"URDF has no {name}; it was {value:.6g}."))
+            entries.append(make(code, joint.path, f"URDF has no {name}; it was {value:.6g} {unit}."))
     if joint.drive is not None:
         entries.append(lost("drive-lost", joint.path, "URDF has no drives; give them with default_drives, or in USD."))
 

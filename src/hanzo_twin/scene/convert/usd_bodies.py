@@ -37,11 +37,9 @@ def _write_inertia(prims: Prims, body: Body) -> None:
     """The whole tensor once more, in double precision."""
     prim = prims.at(body.path)
     prim.ApplyAPI("NewtonMassAPI")
-    axes = rotation_matrix(np.array(body.principal_axes))
-    full = axes @ np.diag(body.diagonal_inertia) @ axes.T
     rows, columns = [0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]
     attribute = prim.CreateAttribute("newton:inertia", Sdf.ValueTypeNames.DoubleArray, custom=False)
-    attribute.Set(Vt.DoubleArray(full[rows, columns].tolist()))
+    attribute.Set(Vt.DoubleArray(body.inertia[rows, columns].tolist()))
 
 
 def _write_velocity(prims: Prims, body: Body, rigid: UsdPhysics.RigidBodyAPI) -> None:

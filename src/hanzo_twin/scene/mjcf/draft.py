@@ -56,6 +56,7 @@ class Draft:
         self.model = model
         self.findings = findings
         self._taken: set[str] = {PHYSICS_SCENE}
+        self.renamed: dict[str, str] = {}
         text = bytes(model.names).split(b"\0", 1)[0].decode("utf-8", "replace")
         self.root = self.claim("", text if text and text != "MuJoCo Model" else name)
         self.start = Start.of(model)
@@ -82,6 +83,8 @@ class Draft:
         while path in self._taken:
             path, count = f"{parent}/{valid}_{count}", count + 1
         self._taken.add(path)
+        if path.rpartition("/")[2] != name:
+            self.renamed[path] = name
         return path
 
     def name(self, kind: str, index: int) -> str:

@@ -333,10 +333,12 @@ class _Reader:
         lower, upper = (float(bound) for bound in model.jnt_range[joint])
         inside = min(max(wanted, lower), upper)
         if abs(inside - wanted) > _OUTSIDE:
+            unit = "m" if _KINDS[int(self._model.jnt_type[joint])] == "prismatic" else "rad"
             self._draft.findings.warning(
                 "start-outside-limits",
                 path,
-                f"It would start at {wanted:.6g}, outside {lower:.6g} … {upper:.6g}; it starts at {inside:.6g}.",
+                f"It would start at {wanted:.6g} {unit}, outside {lower:.6g} … {upper:.6g} {unit}; it starts at "
+                f"{inside:.6g} {unit}.",
                 "Give the file a keyframe 'home' within the limits.",
             )
         return inside

@@ -219,9 +219,10 @@ def _limits(joint: Element, tag: str) -> tuple[float, float]:
     lower = number(joint, f"{tag}/limit/lower", -math.inf, infinite=True)
     upper = number(joint, f"{tag}/limit/upper", math.inf, infinite=True)
     if lower > upper:
+        unit = "m" if joint.attributes.get("type") == "prismatic" else "rad"
         raise Refusal(
             "limits-crossed",
-            f"The lower limit {lower:g} of joint '{joint.name}' is above its upper limit {upper:g}.",
+            f"The lower limit {lower:g} {unit} of joint '{joint.name}' is above its upper limit {upper:g} {unit}.",
             "Swap them.",
         )
     return lower, upper

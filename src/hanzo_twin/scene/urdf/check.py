@@ -138,10 +138,12 @@ class _Checker:
             self.error("bad-axis", joint, f"the axis of joint '{joint.name}' is zero", 'Write xyz="0 0 1", say.')
         lower, upper = (_floats(joint.text("limit", name)) for name in ("lower", "upper"))
         if lower and upper and lower[0] > upper[0]:
+            unit = "m" if kind == "prismatic" else "rad"
             self.error(
                 "limits-crossed",
                 joint,
-                f"the lower limit {lower[0]:g} of joint '{joint.name}' is above its upper limit {upper[0]:g}",
+                f"the lower limit {lower[0]:g} {unit} of joint '{joint.name}' is above its upper limit "
+                f"{upper[0]:g} {unit}",
                 "Swap them.",
             )
         ends: list[str] = []

@@ -98,8 +98,8 @@ class BodyReader:
             self._findings.warning(
                 "inertia-triangle",
                 path,
-                f"No body has the principal moments {_listed(moments)}: the largest exceeds the sum of the others; the "
-                f"smallest was raised to {large - middle:.6g}.",
+                f"No body has the principal moments {_listed(moments)} kg·m²: the largest exceeds the sum of the "
+                f"others; the smallest was raised to {large - middle:.6g} kg·m².",
                 "Check the inertia.",
             )
         return raised

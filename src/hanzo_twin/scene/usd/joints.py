@@ -36,6 +36,7 @@ _KINDS: dict[Any, JointKind] = {
 _UNKNOWN = (UsdPhysics.ObjectType.DistanceJoint, UsdPhysics.ObjectType.CustomJoint)
 _AXES = {"X": (1.0, 0.0, 0.0), "Y": (0.0, 1.0, 0.0), "Z": (0.0, 0.0, 1.0)}
 _DEGREES = math.pi / 180
+_UNIT = {True: "rad", False: "m"}
 _ARMATURE_OWNERS = ("newton", "mjc", "physxJoint")
 
 
@@ -211,12 +212,15 @@ class JointReader:
         if lower > upper:
             raise Refusal(
                 "limits-crossed",
-                f"Its lower limit {lower:g} is above its upper limit {upper:g}.",
+                f"Its lower limit {lower:g} {_UNIT[angular]} is above its upper limit {upper:g} {_UNIT[angular]}.",
                 "Swap them; use a fixed joint for one that cannot move.",
             )
         if lower == upper:
             self._findings.warning(
-                "zero-limits", path, f"Both limits are {lower:g}: the joint cannot move.", "Author the real limits."
+                "zero-limits",
+                path,
+                f"Both limits are {lower:g} {_UNIT[angular]}: the joint cannot move.",
+                "Author the real limits.",
             )
         return lower, upper
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 
 from hanzo_twin.engines.mujoco.divergence import report_warnings_to_log
-from hanzo_twin.errors import UnsupportedError
+from hanzo_twin.errors import ConflictError, UnsupportedError
 from hanzo_twin.scene.convert import convert
+from hanzo_twin.scene.convert.mjcf import write
 from hanzo_twin.scene.load import load_scene
 from hanzo_twin.testing.physics_equivalence import compare_physics
 
@@ -85,10 +87,16 @@ def test_meshes_are_written_beside_the_file_each_once(tmp_path: Path) -> None:
     assert mujoco.MjModel.from_xml_path(str(tmp_path / "moved/gripper.xml")).nmesh == 12
 
 
-def test_a_target_that_exists_is_replaced_with_its_meshes(tmp_path: Path) -> None:
+def test_a_target_that_exists_is_replaced_with_its_meshes_when_that_is_wanted(tmp_path: Path) -> None:
     convert(MENAGERIE / "robotiq_2f85/2f85.xml", tmp_path / "out.xml")
     (tmp_path / "out_meshes" / "stale.obj").write_text("")
-    convert(MENAGERIE / "robotiq_2f85/2f85.xml", tmp_path / "out.xml")
+    with pytest.raises(ConflictError, match=r"out\.xml' exists already; it is not replaced"):
+        convert(MENAGERIE / "robotiq_2f85/2f85.xml", tmp_path / "out.xml")
+    (tmp_path / "out.xml").rename(tmp_path / "other.xml")
+    with pytest.raises(ConflictError, match=r"The folder '.*out_meshes' exists already"):
+        convert(MENAGERIE / "robotiq_2f85/2f85.xml", tmp_path / "out.xml")
+    (tmp_path / "other.xml").rename(tmp_path / "out.xml")
+    convert(MENAGERIE / "robotiq_2f85/2f85.xml", tmp_path / "out.xml", overwrite=True)
 
     assert not (tmp_path / "out_meshes" / "stale.obj").exists()
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["out.xml", "out_meshes"]
@@ -98,9 +106,31 @@ def test_what_mjcf_cannot_hold_is_in_the_report(tmp_path: Path) -> None:
     report = convert(ROOT / "examples/arm/arm.usda", tmp_path / "arm.xml")
     lost = {(entry.code, entry.path) for entry in report.of("lost")}
 
-    assert ("max-velocity", "/World/arm/joint_1") in lost
-    assert ("static-friction", "/World/concrete") in lost
-    assert not {entry.path for entry in report.of("kept")} & {path for _, path in lost}
+    assert ("velocity-limit-lost", "/World/arm/joint_1") in lost
+    assert ("static-friction-lost", "/World/concrete") in lost
+    # A joint that lost its velocity limit is there all the same.
+    assert "/World/arm/joint_1" in {entry.path for entry in report.of("kept")}
+
+
+def test_what_is_not_in_the_target_is_not_kept(tmp_path: Path) -> None:
+    report = convert(ROOT / "examples/arm_table/scene.usda", tmp_path / "scene.xml")
+    assert ("sensor-lost", "/World/lidar") in {(entry.code, entry.path) for entry in report.of("lost")}
+    assert "/World/lidar" not in {entry.path for entry in report.of("kept")}
+    assert len(set(report.entries)) == len(report.entries)
+
+
+def test_names_that_were_taken_are_told(tmp_path: Path) -> None:
+    scene = load_scene(ROOT / "examples/pendulum/pendulum.usda")
+    body = next(iter(scene.bodies.values()))
+    twice = replace(
+        scene,
+        bodies={**scene.bodies, "/World/world": replace(body, path="/World/world", shapes=())},
+    )
+    entries = write(twice, tmp_path / "out.xml")
+    assert ("renamed", "/World/world", "Its name was taken; it is 'World_world' there.") in {
+        (entry.code, entry.path, entry.what) for entry in entries
+    }
+    assert mujoco.MjModel.from_xml_path(str(tmp_path / "out.xml")).nbody == len(twice.bodies) + 1
 
 
 def test_drives_start_where_they_shall(tmp_path: Path) -> None:

@@ -343,3 +343,12 @@ def test_odd_names_become_valid_paths(inspect_mjcf: Inspect) -> None:
     assert list(scene.bodies) == ["/my_robot_/left_hand_1"]
     assert list(scene.joints) == ["/my_robot_/joints/left_hand_1"]
     assert scene.bodies["/my_robot_/left_hand_1"].shapes[0].path == "/my_robot_/left_hand_1/_2nd"
+
+
+def test_names_that_usd_does_not_allow_are_told(inspect_mjcf: Inspect) -> None:
+    scene, found = inspect_mjcf(
+        '<worldbody><body name="left leg"><joint name="hip-1"/><geom size="0.1"/></body></worldbody>'
+    )
+    assert "/robot/left_leg" in scene.bodies
+    [told] = found["renamed"]
+    assert "'left leg' is /robot/left_leg, 'hip-1' is /robot/joints/hip_1." in told.message

@@ -32,7 +32,7 @@ def joint(content: str = "", kind: str = "revolute", child: str = "b") -> str:
         (
             LINKS + joint("<axis><limit><lower>1</lower><upper>-1</upper></limit></axis>"),
             "limits-crossed",
-            "The lower limit 1 of joint 'j' is above its upper limit -1.",
+            "The lower limit 1 rad of joint 'j' is above its upper limit -1 rad.",
         ),
         (
             LINKS + joint('<axis><mimic joint="k"/></axis>'),
