@@ -1,8 +1,9 @@
 """Run the benchmarks and write their results into docs/benchmarks.md: ``python benchmarks/run.py [NAME …]``.
 
 A benchmark is a script beside this one. Called with ``--json`` it prints one JSON object and nothing else: names to
-numbers, texts, or further objects. What stands outside the marks of the page is kept, and so are the results of
-benchmarks that were not run.
+numbers, texts, or further objects. Objects of the same names become columns of one table, and ``wanted``, names to
+texts, its last column. What stands outside the marks of the page is kept, and so are the results of benchmarks that
+were not run; those of scripts that are no longer there are taken out.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,27 +54,84 @@ def run(name: str) -> dict[str, Any]:
     return results
 
 
-def rows(results: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Name and value of everything in ``results``, nested names joined by dots."""
+def cell(value: object) -> str:
+    """``value`` as it stands in a table."""
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+    if isinstance(value, list):
+        return ", ".join(str(part) for part in value)
+    return str(value)
+
+
+def alike(results: Mapping[str, Any]) -> bool:
+    """Whether these are results of several things: at least half of all names in them are in each."""
+    if len(results) < 2 or not all(isinstance(part, Mapping) for part in results.values()):
+        return False
+    found = [set(split(part)[0]) for part in results.values()]
+    return 2 * len(set.intersection(*found)) >= len(set.union(*found)) > 0
+
+
+def split(results: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, str], dict[str, Mapping[str, Any]]]:
+    """Single values as cells, and the groups that are `alike`; nested names are joined by dots."""
+    single: dict[str, str] = {}
+    groups: dict[str, Mapping[str, Any]] = {}
     for name, value in results.items():
-        if isinstance(value, Mapping):
-            yield from rows(value, f"{prefix}{name}.")
-        elif isinstance(value, float):
-            yield f"{prefix}{name}", f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
-        elif isinstance(value, list):
-            yield f"{prefix}{name}", ", ".join(str(part) for part in value)
+        if not isinstance(value, Mapping):
+            single[prefix + name] = cell(value)
+        elif alike(value):
+            groups[prefix + name] = value
         else:
-            yield f"{prefix}{name}", str(value)
+            inner = split(value, f"{prefix}{name}.")
+            single |= inner[0]
+            groups |= inner[1]
+    return single, groups
+
+
+def side_by_side(group: Mapping[str, Mapping[str, Any]], wanted: Mapping[str, str]) -> str:
+    """A column for each of the group, or a row where they are more than what there is to say of each."""
+    cells = {name: split(part)[0] for name, part in group.items()}
+    labels = list(dict.fromkeys(label for part in cells.values() for label in part))
+    if len(cells) >= len(labels):
+        return table(
+            ["", *labels], [[name, *(part.get(label, "–") for label in labels)] for name, part in cells.items()]
+        )
+    return table(
+        ["", *cells], [[label, *(part.get(label, "–") for part in cells.values())] for label in labels], wanted
+    )
+
+
+def table(header: Sequence[str], lines: Iterable[Sequence[str]], wanted: Mapping[str, str] | None = None) -> str:
+    """A table of Markdown; what is wanted of a line is its last column."""
+    if wanted:
+        header, lines = [*header, "wanted"], [[*line, wanted.get(line[0], "")] for line in lines]
+    rows = [header, ["---"] * len(header), *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def tables(results: Mapping[str, Any]) -> list[str]:
+    """Single values first, then each group under its name."""
+    wanted: Mapping[str, str] = results.get("wanted", {})
+    rest = {name: value for name, value in results.items() if name != "wanted"}
+    if alike(rest):
+        return [side_by_side(rest, wanted)]
+    single, groups = split(rest)
+    first = [table(["", ""], single.items(), wanted.keys() & single.keys() and wanted)] if single else []
+    return [*first, *(f"{name}:\n\n{side_by_side(group, wanted)}" for name, group in groups.items())]
+
+
+def about(name: str) -> str:
+    """What the script says of itself, but for how it is called, which is indented."""
+    document = ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))) or ""
+    parts = [part for part in document.split("\n\n") if not part.startswith(" ")]
+    return "\n\n".join(parts).replace("``", "`")
 
 
 def section(name: str, results: Mapping[str, Any]) -> str:
     """The part of the page about one benchmark, within its marks."""
-    document = ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))) or ""
-    table = "\n".join(f"| {label} | {value} |" for label, value in rows(results))
-    about = " ".join(document.split("\n\n")[0].split()).replace("``", "`")
+    numbers = "\n\n".join(tables(results))
     return (
-        f"{begin(name)}\n## {name}\n\n{about}\n\n"
-        f"`python benchmarks/{name}.py --json`, {machine()}\n\n| | |\n|---|---|\n{table}\n{end(name)}"
+        f"{begin(name)}\n## {name}\n\n{about(name)}\n\n"
+        f"`python benchmarks/{name}.py --json`, {machine()}\n\n{numbers}\n{end(name)}"
     )
 
 
@@ -114,6 +172,14 @@ def insert(page: str, name: str, text: str) -> str:
     return page[:start] + text + page[stop + len(end(name)) :]
 
 
+def pruned(page: str) -> str:
+    """``page`` without the sections of benchmarks that are no longer there."""
+    for name in set(re.findall(r"<!-- benchmark (\w+): begin -->", page)) - set(names()):
+        before, _, rest = page.partition(begin(name))
+        page = before.rstrip() + "\n\n" + rest.partition(end(name))[2].lstrip()
+    return page
+
+
 def main() -> None:
     """Run what the arguments name, or all."""
     wanted = sys.argv[1:] or names()
@@ -124,7 +190,7 @@ def main() -> None:
         print(f"{name} …", flush=True)
         text = section(name, run(name))
         page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else INTRODUCTION
-        PAGE.write_text(insert(page, name, text), encoding="utf-8")
+        PAGE.write_text(insert(pruned(page), name, text), encoding="utf-8")
     print(f"written: {PAGE.relative_to(HERE.parent)}")
 
 

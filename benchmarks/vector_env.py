@@ -225,13 +225,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=min(2, len(os.sched_getaffinity(0))))
     options = parser.parse_args()
     numbers = measure(options.threads, options.repeats, options.steps)
+    wanted = {name: f"≥ {least}" for name, least in TARGETS.items()}
+    wanted |= {name: f"≤ {most}" for name, most in LIMITS.items()}
     if options.json:
-        print(json.dumps({name: round(value, 4) for name, value in numbers.items()}))
+        print(json.dumps({**{name: round(value, 4) for name, value in numbers.items()}, "wanted": wanted}))
         return
     for name, value in numbers.items():
-        wanted = f"  (wanted ≥ {TARGETS[name]})" if name in TARGETS else ""
-        wanted = f"  (wanted ≤ {LIMITS[name]})" if name in LIMITS else wanted
-        print(f"{name:34} {value:12.3f}{wanted}")
+        print(f"{name:34} {value:12.3f}" + (f"  (wanted {wanted[name]})" if name in wanted else ""))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Write docs/robots.md: what becomes of robots that others wrote, on every engine that is installed.
 
-python benchmarks/robots.py            all of them, a few minutes
-python benchmarks/robots.py Panda Ant  those whose name has one of these words; prints, writes nothing
+python tests/robots/page.py            all of them, a few minutes
+python tests/robots/page.py Panda Ant  those whose name has one of these words; prints, writes nothing
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from hanzo_twin.errors import NotInstalledError, SceneError
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.testing.robots import ROBOTS, RobotFile, load_robot, try_robot
 
-PAGE = Path(__file__).parents[1] / "docs/robots.md"
+PAGE = Path(__file__).parents[2] / "docs/robots.md"
 HEAD = """# Robots of others
 
 Files of public packages, none written by this project, on every engine. Made by
-`python benchmarks/robots.py`; the same cases are tested in `tests/robots/`. Joints without a drive
+`python tests/robots/page.py`; the same cases are tested in `tests/robots/`. Joints without a drive
 were given one that holds (`default_drives`, see [Scenes](scene.md)).
 
 - A robot *hangs* with its base welded to the world, *stands* on the ground, or *settles* for two
