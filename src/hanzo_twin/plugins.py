@@ -8,8 +8,11 @@ Nothing imports them. A new one is one module and one line in ``pyproject.toml``
 
 from __future__ import annotations
 
+import re
+import sys
+from collections.abc import Iterable
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, entry_points, requires
 from typing import Any
 
 from hanzo_twin.errors import NotInstalledError, UnsupportedError, nearest
@@ -49,5 +52,19 @@ def load(group: str, name: str) -> Any:
     except ModuleNotFoundError as missing:
         raise NotInstalledError(
             f"The {kind} '{name}' needs the package '{missing.name}', which is not installed.",
-            hint=f"Install it with: pip install 'hanzo-twin[{name}]'",
+            hint=install_hint(name, requires("hanzo-twin") or (), sys.version_info[:2]),
         ) from missing
+
+
+def install_hint(extra: str, requirements: Iterable[str], python: tuple[int, int]) -> str:
+    """How to get what ``extra`` needs; where it has no build for this ``python``, that installing it is of no use."""
+    bounds = [
+        (int(bound[1]), int(bound[2]))
+        for text in requirements
+        if re.search(rf"extra == ['\"]{re.escape(extra)}['\"]", text)
+        and (bound := re.search(r"python_version < ['\"](\d+)\.(\d+)['\"]", text))
+    ]
+    if any(python >= bound for bound in bounds):
+        major, minor = min(bounds)
+        return f"There is no build of it for Python {python[0]}.{python[1]}; it needs one before {major}.{minor}."
+    return f"Install it with: pip install 'hanzo-twin[{extra}]'"

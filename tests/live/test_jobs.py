@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.live.cutting_proxy import cutting_proxy
 from tests.live.test_cli_platform import Platform
 
 from hanzo_twin.client import Client
@@ -47,6 +48,8 @@ class Stairs:
                 return {"reached": step}
             step += 1
             saved.write_text(str(step))
+            if spec.get("talks"):
+                context.log(f"on step {step}")
             context.report(step / spec["steps"], f"step {step}", height=step * 0.2, slope=float("nan"))
             if step == spec["fall_at"]:
                 raise SimulationError("It fell.", hint="Hold the rail.")
@@ -118,6 +121,21 @@ def ended(view: JobView) -> bool:
 
 def texts(client: Client, job: Any) -> list[str]:
     return [line.text for line in client.get_job_lines(job)]
+
+
+def test_a_log_that_is_cut_off_goes_on_without_a_gap(platform: Platform, allowed: Allowed) -> None:
+    with cutting_proxy(int(platform.url.rpartition(":")[2])) as proxy, Client(proxy.url) as client:
+        job = client.submit_job("stairs", {"steps": 6, "allowed": str(allowed.path), "talks": True})
+        steps: list[str] = []
+        for item in client.follow_job(job.id):
+            if isinstance(item, JobLineView) and item.text.startswith("on step"):
+                steps.append(item.text)
+            if len(steps) in (2, 4):
+                proxy.cut()
+            allowed.set(len(steps) + 1)
+        assert steps == [f"on step {number}" for number in range(1, 7)]
+        assert client.get_job(job.id).state == "succeeded"
+        assert proxy.connections >= 3
 
 
 def test_a_job_runs_reports_and_succeeds(client: Client, allowed: Allowed) -> None:

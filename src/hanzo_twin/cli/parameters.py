@@ -19,7 +19,9 @@ app = typer.Typer(no_args_is_help=True, help="Read and write parameters of a run
 def get(
     ctx: typer.Context,
     twin: Twin,
-    addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDRESS…]", show_default=False)] = None,
+    addresses: Annotated[
+        list[str] | None, typer.Argument(metavar="[ADDRESS…]", help="Which; none gives all.", show_default=False)
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show parameters: all, or those at the addresses."""
@@ -31,7 +33,10 @@ def get(
 def set_(
     ctx: typer.Context,
     twin: Twin,
-    values: Annotated[list[str], typer.Argument(metavar="ADDRESS=VALUE…", show_default=False)],
+    values: Annotated[
+        list[str],
+        typer.Argument(metavar="ADDRESS=VALUE…", help="Parameters and their new values, SI.", show_default=False),
+    ],
     json: Json = False,
 ) -> None:
     """Write parameters: all, or none where one cannot be."""

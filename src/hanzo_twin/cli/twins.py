@@ -141,7 +141,9 @@ def state(
 def inputs(
     ctx: typer.Context,
     twin: Twin,
-    values: Annotated[list[str], typer.Argument(metavar="ADDRESS=VALUE…", show_default=False)],
+    values: Annotated[
+        list[str], typer.Argument(metavar="ADDRESS=VALUE…", help="Inputs and their values, SI.", show_default=False)
+    ],
     json: Json = False,
 ) -> None:
     """Give inputs of a running twin new values, such as /World/arm/joint_1.targetPosition=0.4."""

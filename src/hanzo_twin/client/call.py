@@ -138,3 +138,8 @@ def transport_error(error: httpx.HTTPError | httpx.InvalidURL, url: str) -> Hanz
     if isinstance(error, httpx.TimeoutException):
         return UnavailableError(f"The server at {url} did not answer in time.", hint="Try again, or look at its log.")
     return UnavailableError(f"The connection to the server at {url} broke: {error}.", hint="Try again.")
+
+
+def ended(url: str) -> UnavailableError:
+    """A stream of the server at ``url`` was closed before it was at its end."""
+    return UnavailableError(f"The server at {url} closed the connection.", hint="Try again, or look at its log.")

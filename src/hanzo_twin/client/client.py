@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from functools import wraps
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
+from functools import partial, wraps
 from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
@@ -13,15 +16,18 @@ from uuid import UUID
 import httpx
 
 from hanzo_twin.client import operations
-from hanzo_twin.client.call import DEFAULT_URL, Call, arrange, check, segment, transport_error
-from hanzo_twin.client.stream import EventParser, PartialFile, read_event, read_job
+from hanzo_twin.client.call import DEFAULT_URL, Call, arrange, check, ended, segment, transport_error
+from hanzo_twin.client.resume import READ_TIMEOUT_S, WAITS_S, Resumption
+from hanzo_twin.client.stream import EventParser, PartialFile, StreamEvent, read_event, read_job
+from hanzo_twin.clock import WallClock
+from hanzo_twin.errors import HanzoTwinError, UnavailableError
 from hanzo_twin.service.views import DownloadView, EventView, JobLineView, JobView
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _FAILURES = (httpx.HTTPError, httpx.InvalidURL)
-_ENDLESS = httpx.Timeout(30.0, read=None)
+_STREAM = httpx.Timeout(30.0, read=READ_TIMEOUT_S)
 
 
 def _sync(operation: Callable[P, Call[T]]) -> Callable[Concatenate[Client, P], T]:
@@ -57,10 +63,18 @@ class Client:
     Args:
         url: of the server; default ``HANZO_TWIN_URL``, else ``http://127.0.0.1:8082``.
         transport: for tests.
+        waits_s: between attempts to go on with a stream that broke, s.
     """
 
-    def __init__(self, url: str | None = None, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        waits_s: Sequence[float] = WAITS_S,
+    ) -> None:
         self.url = _address(url)
+        self._resumption = partial(Resumption, waits_s, WallClock())
         try:
             self._http = httpx.Client(base_url=self.url, transport=transport)
         except _FAILURES as error:
@@ -86,25 +100,44 @@ class Client:
             raise transport_error(error, self.url) from error
         return call.read(check(response))
 
-    def events(self, twin: str) -> Iterator[EventView]:
-        """What happens to a twin as it happens, the latest first told again; ends when the server goes away."""
-        yield from map(read_event, self._follow(f"/v1/twins/{segment(twin)}/events"))
+    def events(self, twin: str, *, after: str | None = None) -> Iterator[EventView]:
+        """What happens to a twin as it happens: the latest first told again, or what came after the event of that id.
+
+        It goes on where it was when the connection broke, or server or twin were started again; an event ``missed``
+        says what of that is not kept. Raises UnavailableError where neither is back after a minute.
+        """
+        path, resumption = f"/v1/twins/{segment(twin)}/events", self._resumption(after or "")
+        while True:
+            yield from map(read_event, self._follow(path, resumption))
 
     def follow_job(self, job: UUID | str, *, after: int = 0) -> Iterator[JobLineView | JobView]:
-        """The log of a job, after that line, and the job as it changes; ends with the job."""
-        yield from map(read_job, self._follow(f"/v1/jobs/{segment(job)}/logs?after={after}"))
+        """The log of a job, after that line, and the job as it changes; ends with the job. Goes on as `events`."""
+        path, resumption = f"/v1/jobs/{segment(job)}/logs", self._resumption(str(after))
+        while True:
+            for item in map(read_job, self._follow(path, resumption)):
+                yield item
+                if isinstance(item, JobView) and item.finished:
+                    return
 
-    def _follow(self, path: str) -> Iterator[tuple[str, str]]:
+    def _follow(self, path: str, resumption: Resumption) -> Iterator[StreamEvent]:
+        """Events until the stream ends or breaks; when it broke, that was waited for which another attempt needs."""
         parser = EventParser()
         try:
-            with self._http.stream("GET", path, timeout=_ENDLESS) as response:
+            with self._http.stream("GET", path, headers=resumption.headers, timeout=_STREAM) as response:
                 if not response.is_success:
                     response.read()
                 check(response)
+                resumption.began()
                 for line in response.iter_lines():
-                    yield from parser.feed(line)
+                    for event in parser.feed(line):
+                        resumption.took(event)
+                        yield event
+            broken: HanzoTwinError = ended(self.url)
         except _FAILURES as error:
-            raise transport_error(error, self.url) from error
+            broken = transport_error(error, self.url)
+        except UnavailableError as error:
+            broken = error
+        time.sleep(resumption.wait_s(broken))
 
     def download_scene(self, scene: str, path: str | Path, *, version: int | None = None) -> Path:
         """Save a scene at ``path`` (in it, where it is a folder); nothing is left behind if that fails."""
@@ -173,8 +206,15 @@ class Client:
 class AsyncClient:
     """As `Client`, for asyncio: every method is awaited, `events` is iterated with ``async for``."""
 
-    def __init__(self, url: str | None = None, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        waits_s: Sequence[float] = WAITS_S,
+    ) -> None:
         self.url = _address(url)
+        self._resumption = partial(Resumption, waits_s, WallClock())
         try:
             self._http = httpx.AsyncClient(base_url=self.url, transport=transport)
         except _FAILURES as error:
@@ -200,28 +240,42 @@ class AsyncClient:
             raise transport_error(error, self.url) from error
         return call.read(check(response))
 
-    async def events(self, twin: str) -> AsyncIterator[EventView]:
-        """What happens to a twin as it happens, the latest first told again; ends when the server goes away."""
-        async for data in self._follow(f"/v1/twins/{segment(twin)}/events"):
-            yield read_event(data)
+    async def events(self, twin: str, *, after: str | None = None) -> AsyncIterator[EventView]:
+        """As `Client.events`."""
+        path, resumption = f"/v1/twins/{segment(twin)}/events", self._resumption(after or "")
+        while True:
+            async with aclosing(self._follow(path, resumption)) as events:
+                async for event in events:
+                    yield read_event(event)
 
     async def follow_job(self, job: UUID | str, *, after: int = 0) -> AsyncIterator[JobLineView | JobView]:
-        """The log of a job, after that line, and the job as it changes; ends with the job."""
-        async for data in self._follow(f"/v1/jobs/{segment(job)}/logs?after={after}"):
-            yield read_job(data)
+        """As `Client.follow_job`."""
+        path, resumption = f"/v1/jobs/{segment(job)}/logs", self._resumption(str(after))
+        while True:
+            async with aclosing(self._follow(path, resumption)) as events:
+                async for event in events:
+                    yield (item := read_job(event))
+                    if isinstance(item, JobView) and item.finished:
+                        return
 
-    async def _follow(self, path: str) -> AsyncIterator[tuple[str, str]]:
+    async def _follow(self, path: str, resumption: Resumption) -> AsyncGenerator[StreamEvent]:
         parser = EventParser()
         try:
-            async with self._http.stream("GET", path, timeout=_ENDLESS) as response:
+            async with self._http.stream("GET", path, headers=resumption.headers, timeout=_STREAM) as response:
                 if not response.is_success:
                     await response.aread()
                 check(response)
+                resumption.began()
                 async for line in response.aiter_lines():
                     for event in parser.feed(line):
+                        resumption.took(event)
                         yield event
+            broken: HanzoTwinError = ended(self.url)
         except _FAILURES as error:
-            raise transport_error(error, self.url) from error
+            broken = transport_error(error, self.url)
+        except UnavailableError as error:
+            broken = error
+        await asyncio.sleep(resumption.wait_s(broken))
 
     async def download_scene(self, scene: str, path: str | Path, *, version: int | None = None) -> Path:
         """Save a scene at ``path`` (in it, where it is a folder); nothing is left behind if that fails."""

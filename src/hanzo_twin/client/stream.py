@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import IO, Self, TypeVar
@@ -18,39 +19,48 @@ from hanzo_twin.service.views import EventView, JobLineView, JobView
 View = TypeVar("View", bound=BaseModel)
 
 
+@dataclass(frozen=True, kw_only=True)
+class StreamEvent:
+    """One server-sent event. ``id`` is where to go on after it, "" where it says nothing of that."""
+
+    kind: str
+    text: str
+    id: str
+
+
 class EventParser:
     """Lines of ``text/event-stream`` into events (HTML Living Standard, section 9.2); keep-alives are dropped."""
 
     def __init__(self) -> None:
-        self._kind = ""
+        self._fields: dict[str, str] = {}
         self._data: list[str] = []
 
-    def feed(self, line: str) -> Iterator[tuple[str, str]]:
-        """Take one line; the kind and the data of the event it ends. Raises the error that the server sent."""
+    def feed(self, line: str) -> Iterator[StreamEvent]:
+        """Take one line; the event that it ends. Raises the error that the server sent."""
         if line:
             name, _, value = line.partition(":")
             value = value.removeprefix(" ")
             if name == "data":
                 self._data.append(value)
-            elif name == "event":
-                self._kind = value
+            elif name in ("event", "id"):
+                self._fields[name] = value
             return
-        text, kind = "\n".join(self._data), self._kind
-        self._data, self._kind = [], ""
-        if kind == "problem":
+        text, fields = "\n".join(self._data), self._fields
+        self._data, self._fields = [], {}
+        if fields.get("event") == "problem":
             raise from_problem(json.loads(text))
         if text:
-            yield kind, text
+            yield StreamEvent(kind=fields.get("event", ""), text=text, id=fields.get("id", ""))
 
 
-def read_event(data: tuple[str, str]) -> EventView:
+def read_event(event: StreamEvent) -> EventView:
     """What happened to a twin."""
-    return _read(EventView, data[1])
+    return _read(EventView, event.text)
 
 
-def read_job(data: tuple[str, str]) -> JobLineView | JobView:
+def read_job(event: StreamEvent) -> JobLineView | JobView:
     """A line of a job's log, or the job as it is now."""
-    return _read(JobLineView, data[1]) if data[0] == "line" else _read(JobView, data[1])
+    return _read(JobLineView, event.text) if event.kind == "line" else _read(JobView, event.text)
 
 
 def _read(view: type[View], text: str) -> View:

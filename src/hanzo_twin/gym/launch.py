@@ -6,13 +6,13 @@ import contextlib
 import os
 import shutil
 import signal
-import sys
 import time
 from pathlib import Path
 
 from hanzo_twin.definition.settings import Settings
 from hanzo_twin.errors import StoreUnavailableError, UnavailableError
 from hanzo_twin.gym.spec import SessionReady, SessionSpec
+from hanzo_twin.runtime.detached import start_detached
 from hanzo_twin.runtime.directory import process_started_ticks, read_model, write_atomically
 from hanzo_twin.runtime.logfile import tail
 from hanzo_twin.runtime.spec import Failure
@@ -42,18 +42,7 @@ def launch(directory: Path, spec: SessionSpec) -> SessionReady:
     write_atomically(directory / "spec.json", spec.model_dump_json().encode())
     output = directory / "output.log"
     with output.open("wb") as log:
-        # posix_spawn, because gRPC must not be forked.
-        pid = os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-m", "hanzo_twin.gym.session", str(directory)],
-            {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_DUP2, log.fileno(), 1),
-                (os.POSIX_SPAWN_DUP2, log.fileno(), 2),
-            ],
-            setsid=True,
-        )
+        pid = start_detached("hanzo_twin.gym.session", (str(directory),), environment=os.environ, output=log)
     return _wait(directory, pid)
 
 

@@ -1,6 +1,8 @@
-"""The processes that `serve` keeps up: ``python -m hanzo_twin.runtime.child api|controller|worker PARENT_PID``.
+"""The processes that `serve` keeps up: ``python -m hanzo_twin.runtime.child NAME PARENT_PID [SOCKET]``.
 
-Each reads the settings that ``HANZO_TWIN_CONFIG`` names, and dies with the process that started it.
+A name is ``controller``, ``worker``, ``api``, or, where several processes answer requests, ``api-1``, ``api-2`` …:
+these get the socket that they share. Each reads the settings that ``HANZO_TWIN_CONFIG`` names, and dies with
+the process that started it.
 """
 
 from __future__ import annotations
@@ -10,14 +12,17 @@ import ctypes
 import logging
 import os
 import signal
+import socket
 import sys
 
-from hanzo_twin.definition.settings import Settings, load_settings
+from hanzo_twin.definition.settings import load_settings
 from hanzo_twin.errors import HanzoTwinError, InvalidInputError
 from hanzo_twin.runtime.logfile import log_to
 from hanzo_twin.runtime.places import logs_directory
 
 _PR_SET_PDEATHSIG = 1
+_USAGE = "Usage: python -m hanzo_twin.runtime.child api|controller|worker PARENT_PID [SOCKET]"
+_FAILED = 1
 
 
 def die_with(parent_pid: int) -> None:
@@ -27,35 +32,34 @@ def die_with(parent_pid: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run_api(settings: Settings) -> None:
-    """Serve the API until SIGTERM."""
+def run_api(listening: socket.socket) -> bool:
+    """Answer what comes to ``listening`` until SIGTERM; False if the application could not begin."""
     import uvicorn
 
-    uvicorn.run(
-        "hanzo_twin.api.app:create_app",
-        factory=True,
-        host=settings.server.host,
-        port=settings.server.port,
-        workers=settings.server.workers if settings.server.workers > 1 else None,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=5,
+    config = uvicorn.Config(
+        "hanzo_twin.api.app:create_app", factory=True, log_config=None, access_log=False, timeout_graceful_shutdown=5
     )
+    server = uvicorn.Server(config)
+    server.run(sockets=[listening])
+    return server.started
 
 
 def main(arguments: list[str]) -> int:
     """Run one child; returns the exit code."""
     try:
-        if len(arguments) != 2 or arguments[0] not in ("api", "controller", "worker"):
-            raise InvalidInputError("Usage: python -m hanzo_twin.runtime.child api|controller|worker PARENT_PID")
-        die_with(int(arguments[1]))
+        name, parent, *rest = arguments if len(arguments) > 1 else ("", "")
+        role = name.partition("-")[0]
+        if role not in ("api", "controller", "worker") or len(rest) != (role == "api"):
+            raise InvalidInputError(_USAGE)
+        die_with(int(parent))
         settings = load_settings()
-        log_to(
-            logs_directory(settings) / f"{arguments[0]}.log", level=logging.getLevelName(settings.logging.level.upper())
-        )
-        if arguments[0] == "api":
-            run_api(settings)
-        elif arguments[0] == "worker":
+        level = logging.getLevelName(settings.logging.level.upper())
+        log_to(logs_directory(settings) / f"{name}.log", level=level)
+        if role == "api":
+            listening = socket.socket(fileno=int(rest[0]))
+            listening.set_inheritable(False)
+            return 0 if run_api(listening) else _FAILED
+        if role == "worker":
             from hanzo_twin.jobs.worker import run_worker
 
             asyncio.run(run_worker(settings))

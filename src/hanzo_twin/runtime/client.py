@@ -184,10 +184,12 @@ class RuntimeClient:
         reply = await self._call(self._stub.Compare, request, timeout_s=timeout_s)
         return Comparison(own=_trajectory(reply.own), other=_trajectory(reply.other))
 
-    async def events(self, *, limit: int = 100, follow: bool = False) -> AsyncIterator[SyncEvent]:
-        """Recent events, oldest first; with ``follow`` then those to come, until the iteration is left."""
+    async def events(
+        self, *, limit: int = 100, after: int | None = None, follow: bool = False
+    ) -> AsyncIterator[SyncEvent]:
+        """The newest events, or those after a number, oldest first; with ``follow`` then those to come."""
         call = self._stub.Events(
-            pb.EventsRequest(limit=limit, follow=follow),
+            pb.EventsRequest(limit=limit, after=after, follow=follow),
             metadata=self._metadata,
             timeout=None if follow else self._timeout,
         )

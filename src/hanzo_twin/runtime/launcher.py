@@ -7,12 +7,12 @@ import contextlib
 import os
 import shutil
 import signal
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import IO, Literal, Protocol
 
 from hanzo_twin.errors import RuntimeUnavailableError, StoreUnavailableError
+from hanzo_twin.runtime.detached import start_detached
 from hanzo_twin.runtime.directory import (
     RuntimeFiles,
     lock_runtime,
@@ -122,7 +122,7 @@ class LocalLauncher:
         finally:
             lock.release()
         with output:
-            self._children[spec.twin_id] = _spawn(files, output.fileno())
+            self._children[spec.twin_id] = _spawn(files, output)
 
     def terminate(self, twin_id: str) -> None:
         self._signal(twin_id, signal.SIGTERM)
@@ -157,24 +157,10 @@ class _Child:
         return self.exit_code
 
 
-def _spawn(files: RuntimeFiles, output: int) -> _Child:
-    """Start the runtime in a session of its own. posix_spawn, because gRPC must not be forked."""
-    # The settings of the platform hold its secrets; a runtime has no use for them.
+def _spawn(files: RuntimeFiles, output: IO[bytes]) -> _Child:
+    """Start the runtime; the settings of the platform hold its secrets, and a runtime has no use for them."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_SETTINGS)}
-    # Runtimes share the processors: a linear algebra library with a thread for each of them in each runtime thrashes.
-    environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    pid = os.posix_spawn(
-        sys.executable,
-        [sys.executable, "-m", "hanzo_twin.runtime", str(files.spec)],
-        environment,
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_DUP2, output, 1),
-            (os.POSIX_SPAWN_DUP2, output, 2),
-        ],
-        setsid=True,
-    )
-    return _Child(pid)
+    return _Child(start_detached("hanzo_twin.runtime", (str(files.spec),), environment=environment, output=output))
 
 
 def describe_death(observed: Observed, files: RuntimeFiles) -> str:

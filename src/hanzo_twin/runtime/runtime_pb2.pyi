@@ -214,12 +214,14 @@ class Comparison(_message.Message):
     def __init__(self, own: _Optional[_Union[Trajectory, _Mapping]] = ..., other: _Optional[_Union[Trajectory, _Mapping]] = ...) -> None: ...
 
 class EventsRequest(_message.Message):
-    __slots__ = ("limit", "follow")
+    __slots__ = ("limit", "follow", "after")
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
     limit: int
     follow: bool
-    def __init__(self, limit: _Optional[int] = ..., follow: _Optional[bool] = ...) -> None: ...
+    after: int
+    def __init__(self, limit: _Optional[int] = ..., follow: _Optional[bool] = ..., after: _Optional[int] = ...) -> None: ...
 
 class Event(_message.Message):
     __slots__ = ("number", "wall", "time", "kind", "message", "detail_json")

@@ -34,6 +34,7 @@ from hanzo_twin.stores.migrate import upgrade
 _READY_S = 60.0
 _RUNTIME_STOP_S = 15.0
 _DATABASE_CHECK_S = 1.0
+_BACKLOG = 2048
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,8 @@ class LocalPlatform:
         self._run_directory = run_directory(settings)
         self._logs = logs_directory(settings)
         self._stopping = asyncio.Event()
+        count = settings.server.workers
+        self._apis = ("api",) if count == 1 else tuple(f"api-{number}" for number in range(1, count + 1))
 
     async def run(self) -> None:
         """As `serve`."""
@@ -71,16 +74,16 @@ class LocalPlatform:
             hint="Stop it, or give this one another data_dir (HANZO_TWIN_DATA_DIR).",
         )
         try:
-            self._prepare()
-            async with contextlib.AsyncExitStack() as ending:
-                settings = await self._open_database(ending)
-                ending.push_async_callback(self._stop_runtimes)
-                await self._run_children(settings)
+            with listen(self._settings) as listening:
+                self._prepare()
+                async with contextlib.AsyncExitStack() as ending:
+                    settings = await self._open_database(ending)
+                    ending.push_async_callback(self._stop_runtimes)
+                    await self._run_children(settings, listening)
         finally:
             lock.release()
 
     def _prepare(self) -> None:
-        check_ports(self._settings)
         self._logs.mkdir(parents=True, exist_ok=True)
         logging.basicConfig(
             level=logging.WARNING,
@@ -103,20 +106,22 @@ class LocalPlatform:
         await upgrade(database_url(settings))
         return settings
 
-    async def _run_children(self, settings: Settings) -> None:
+    async def _run_children(self, settings: Settings, listening: socket.socket) -> None:
         path = self._run_directory / "settings.json"
         write_settings(settings, path)
         environment = environment_with(path) | {"PROMETHEUS_MULTIPROC_DIR": str(self._run_directory / "metrics")}
+        shared = listening.fileno()
         supervisor = Supervisor(
             [
                 Child(
                     name=name,
                     module="hanzo_twin.runtime.child",
                     output=self._logs / f"{name}.out",
-                    arguments=(name, str(os.getpid())),
+                    arguments=(name, str(os.getpid()), *(map(str, sockets))),
                     environment=environment,
+                    sockets=sockets,
                 )
-                for name in ("api", "controller", "worker")
+                for name, sockets in [*((api, (shared,)) for api in self._apis), ("controller", ()), ("worker", ())]
             ],
             WallClock(),
         )
@@ -130,6 +135,7 @@ class LocalPlatform:
         finally:
             announcing.cancel()
             stopping.cancel()
+            listening.close()  # who comes now is refused, and does not wait for an answer that never comes
             supervisor.stop()
             await running
 
@@ -137,7 +143,7 @@ class LocalPlatform:
         """Say what runs where, once the API says that it is ready."""
         url = api_url(self._settings)
         if not await wait_ready(url, timeout_s=_READY_S):
-            log.warning("The API is not ready after %g s; its log is %s", _READY_S, self._logs / "api.log")
+            log.warning("The API is not ready after %g s; its log is %s", _READY_S, self._logs / f"{self._apis[0]}.log")
             return
         table = Table(box=None, show_header=False)
         table.add_row("API", f"{url}/v1")
@@ -182,23 +188,36 @@ async def stop_runtimes(launcher: LocalLauncher) -> None:
         await asyncio.sleep(0.05)
 
 
-def check_ports(settings: Settings) -> None:
-    """Raise ConflictError, naming the setting, if a port is taken."""
-    wanted = [("server.port", settings.server.port)]
-    if settings.metrics.enabled:
-        wanted.append(("metrics.port", settings.metrics.port))
-    for name, port in wanted:
-        family = socket.AF_INET6 if ":" in settings.server.host else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((settings.server.host, port))
-            except OSError as error:
-                variable = f"HANZO_TWIN_{name.replace('.', '_').upper()}"
-                raise ConflictError(
-                    f"Port {port} of {settings.server.host} cannot be used: {error.strerror}.",
-                    hint=f"End the program that has it, or choose another port with {name} ({variable}).",
-                ) from None
+def listen(settings: Settings) -> socket.socket:
+    """The socket to which requests come; as long as it is open, they wait while the API is started again.
+
+    Raises:
+        ConflictError: its port, or that of the metrics, is taken; the message names the setting.
+    """
+    listening = _bind(settings.server.host, settings.server.port, "server.port")
+    try:
+        if settings.metrics.enabled:
+            _bind(settings.server.host, settings.metrics.port, "metrics.port").close()
+        listening.listen(_BACKLOG)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+def _bind(host: str, port: int, setting: str) -> socket.socket:
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        variable = f"HANZO_TWIN_{setting.replace('.', '_').upper()}"
+        raise ConflictError(
+            f"Port {port} of {host} cannot be used: {error.strerror}.",
+            hint=f"End the program that has it, or choose another port with {setting} ({variable}).",
+        ) from None
+    return bound
 
 
 def api_url(settings: Settings) -> str:

@@ -189,13 +189,13 @@ class RuntimeService(pb_grpc.RuntimeServicer):
             fork.close()
 
     async def Events(self, request: pb.EventsRequest, context: Any) -> AsyncIterator[pb.Event]:  # noqa: N802
-        latest = 0
-        limit = request.limit or 100
+        log = self._live.event_log
+        known = log.newest(request.limit or 100)
+        latest = request.after if request.HasField("after") else known[0].number - 1 if known else 0
         while True:
-            for event in self._live.events(limit):
-                if event.number > latest:
-                    latest = event.number
-                    yield _event(event)
+            for event in log.after(latest):
+                latest = event.number
+                yield _event(event)
             if not request.follow:
                 return
             await asyncio.sleep(_EVENT_POLL_SECONDS)

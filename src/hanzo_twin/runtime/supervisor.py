@@ -31,6 +31,7 @@ class Child:
         name: for messages.
         output: file that its standard output and error are appended to.
         module: run as ``python -m module arguments``.
+        sockets: descriptors that it inherits, under the same numbers.
         final_exit_codes: exits after which it is not started again, because it would end the same way.
     """
 
@@ -39,6 +40,7 @@ class Child:
     output: Path
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    sockets: tuple[int, ...] = ()
     final_exit_codes: frozenset[int] = frozenset({2})
 
 
@@ -105,6 +107,7 @@ class Supervisor:
                 stdout=output,
                 stderr=output,
                 env=dict(child.environment),
+                pass_fds=child.sockets,
                 start_new_session=True,  # Ctrl-C at the terminal reaches the supervisor alone, which ends them in order
             )
         log.info("The %s runs as process %d", child.name, process.pid)

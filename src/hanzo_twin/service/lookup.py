@@ -50,6 +50,8 @@ async def runtime_of(platform: Platform, twin: TwinRecord, *, timeout_s: float =
     """
     if twin.phase not in RUNNING:
         why = f" ({twin.phase_detail})" if twin.phase_detail else ""
+        if twin.desired == "running" and twin.phase == "starting":
+            raise RuntimeUnavailableError(f"Twin '{twin.name}' is starting{why}.", hint="Try again.")
         raise ConflictError(
             f"Twin '{twin.name}' is {twin.phase}, not running{why}.",
             hint=f"Start it with: hanzo-twin start {twin.name}",

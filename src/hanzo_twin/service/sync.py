@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Any
 
 from hanzo_twin.errors import ConflictError, RuntimeUnavailableError
@@ -14,6 +16,7 @@ from hanzo_twin.service.lookup import find_twin, runtime_of
 from hanzo_twin.service.views import EventView, RecordsView, SyncStatusView
 
 EVENT_KINDS = ("drift", "parameter", "command", "state", "lifecycle")
+_EVENT_ID = re.compile(r"(?P<run>[0-9a-f]{1,16})-(?P<number>[0-9]{1,15})")
 _SHOWN = frozenset(SyncStatusView.model_fields)
 
 
@@ -41,8 +44,12 @@ async def get_sync_history(
     return await history.newest_records(platform, twin, kinds=kinds or EVENT_KINDS, limit=limit)
 
 
-async def open_events(platform: Platform, twin: str) -> AsyncIterator[EventView]:
+async def open_events(platform: Platform, twin: str, *, after: str | None = None) -> AsyncIterator[EventView]:
     """What happens to a running twin: the latest 100 events, then those to come until its process ends.
+
+    Args:
+        after: id of an event; instead of the latest, what came after it. What is no longer kept by the process, or
+            was told by one before it, is passed over, which is told by an event ``missed``.
 
     Raises:
         NotFoundError: no such twin. ConflictError: it does not run. RuntimeUnavailableError: its process is gone
@@ -51,12 +58,41 @@ async def open_events(platform: Platform, twin: str) -> AsyncIterator[EventView]
     record = await find_twin(platform, twin)
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(runtime_of(platform, record))
-        await runtime.status()
-        return _follow(runtime, stack.pop_all())
+        status = await runtime.status()
+        run = f"{int(status['started'] * 1000):x}"
+        return _follow(runtime, run, _Seen.parse(after), stack.pop_all())
 
 
-async def _follow(runtime: RuntimeClient, stack: AsyncExitStack) -> AsyncIterator[EventView]:
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """The last event that somebody saw: the run of the twin's process that told it, and its number there."""
+
+    run: str
+    number: int
+
+    @classmethod
+    def parse(cls, text: str | None) -> _Seen | None:
+        """From the id of an event; None for anything else."""
+        match = _EVENT_ID.fullmatch(text or "")
+        return cls(run=match["run"], number=int(match["number"])) if match else None
+
+
+async def _follow(
+    runtime: RuntimeClient, run: str, seen: _Seen | None, stack: AsyncExitStack
+) -> AsyncIterator[EventView]:
+    number = None if seen is None else seen.number if seen.run == run else 0
     async with stack:
-        async for event in runtime.events(follow=True):
+        if seen is not None and seen.run != run:
+            yield _missed("The process of the twin was started again; what its last one told is in the history.")
+        async for event in runtime.events(after=number, follow=True):
+            if number is not None and event.number > number + 1:
+                yield _missed(f"{event.number - number - 1} events are no longer kept; the history has what matters.")
+            number = event.number
             time = event.time if event.time == event.time else None
-            yield EventView(time=time, kind=event.kind, message=event.message, detail=dict(event.detail))
+            yield EventView(
+                id=f"{run}-{number}", time=time, kind=event.kind, message=event.message, detail=dict(event.detail)
+            )
+
+
+def _missed(message: str) -> EventView:
+    return EventView(time=None, kind="missed", message=message)

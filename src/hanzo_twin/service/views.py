@@ -241,9 +241,11 @@ class EventView(BaseModel):
     """Something that happens to a running twin."""
 
     model_config = _example(
-        time=1772357400.0, kind="drift-began", message=f"{_JOINT}.position drifts: 0.081 rad over 10 s.", detail={}
-    )
+        id="19c0a8f3e11-17", time=1772357400.0, kind="drift-began",
+        message=f"{_JOINT}.position drifts: 0.081 rad over 10 s.", detail={},
+    )  # fmt: skip
 
+    id: Annotated[str, Field(description="Where to go on after it (`Last-Event-ID`).")] = ""
     time: Annotated[float | None, Field(description="Device time, s since 1970; null before the first reading.")]
     kind: str
     message: str

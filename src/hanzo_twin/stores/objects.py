@@ -57,6 +57,10 @@ class S3Settings:
     secret_access_key: str | None = None
 
 
+_NO_BUCKET = "NoSuchBucket"
+"""What S3 says in place of an object that is missing with its whole bucket."""
+
+
 class _Links(Protocol):
     async def link(self, key: str, expires_s: float) -> str: ...
 
@@ -177,6 +181,7 @@ class ObjectStore:
         try:
             yield
         except FileNotFoundError as error:
+            self._check_bucket(error)
             raise NotFoundError(f"There is no object '{key}' in {self.place}.") from error
         except AlreadyExistsError:
             raise
@@ -186,8 +191,15 @@ class ObjectStore:
                 hint="Check its credentials and rights.",
             ) from error
         except (BaseError, OSError) as error:
+            self._check_bucket(error)
             raise StoreUnavailableError(
                 f"The object store {self.place} failed on '{key}': {_reason(error)}."
+            ) from error
+
+    def _check_bucket(self, error: Exception) -> None:
+        if _NO_BUCKET in str(error):
+            raise StoreUnavailableError(
+                f"The bucket {self.place} does not exist.", hint="Make it, or name another in storage.buckets."
             ) from error
 
 

@@ -61,3 +61,7 @@ class EventLog:
     def newest(self, limit: int = 100) -> list[SyncEvent]:
         """At most ``limit`` events, oldest first."""
         return list(self._events)[-limit:]
+
+    def after(self, number: int) -> list[SyncEvent]:
+        """Those kept whose number is greater, oldest first."""
+        return [event for event in self._events if event.number > number]

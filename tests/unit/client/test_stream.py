@@ -21,6 +21,13 @@ def feed(*lines: str) -> list[EventView]:
     return [read_event(data) for line in lines for data in parser.feed(line)]
 
 
+def test_the_id_of_an_event_is_where_to_go_on() -> None:
+    parser = EventParser()
+    lines = ("event: line", "id: 7", "data: x", "", "data: y", "")
+    found = [event for line in lines for event in parser.feed(line)]
+    assert [(event.kind, event.text, event.id) for event in found] == [("line", "x", "7"), ("", "y", "")]
+
+
 def test_events_are_read_and_keep_alives_are_not() -> None:
     text = EVENT.model_dump_json()
     assert feed(": ping", "", "event: drift-began", f"data: {text}", "", f"data:{text}", "") == [EVENT, EVENT]

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from hanzo_twin.definition.settings import Database, Metrics, Server, Settings, Storage, load_settings
 from hanzo_twin.errors import ConflictError, SettingsError
 from hanzo_twin.runtime.effective_settings import database_url, environment_with, with_database, write_settings
-from hanzo_twin.runtime.serve import api_url, check_ports
+from hanzo_twin.runtime.serve import api_url, listen
 
 
 def test_a_taken_port_is_named_with_the_setting_that_changes_it(tmp_path: Path) -> None:
@@ -22,12 +22,13 @@ def test_a_taken_port_is_named_with_the_setting_that_changes_it(tmp_path: Path) 
         with pytest.raises(
             ConflictError, match=f"Port {port} of 127.0.0.1 cannot be used: Address already in use"
         ) as api:
-            check_ports(Settings(data_dir=tmp_path, server=Server(port=port), metrics=Metrics(enabled=False)))
+            listen(Settings(data_dir=tmp_path, server=Server(port=port), metrics=Metrics(enabled=False)))
         with pytest.raises(ConflictError) as metrics:
-            check_ports(Settings(data_dir=tmp_path, server=Server(port=free()), metrics=Metrics(port=port)))
+            listen(Settings(data_dir=tmp_path, server=Server(port=free()), metrics=Metrics(port=port)))
     assert api.value.hint.endswith("choose another port with server.port (HANZO_TWIN_SERVER_PORT).")
     assert metrics.value.hint.endswith("choose another port with metrics.port (HANZO_TWIN_METRICS_PORT).")
-    check_ports(Settings(data_dir=tmp_path, server=Server(port=port), metrics=Metrics(enabled=False)))
+    with listen(Settings(data_dir=tmp_path, server=Server(port=port), metrics=Metrics(enabled=False))) as listening:
+        assert listening.getsockname()[1] == port
 
 
 def free() -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from hanzo_twin.api.dependencies import Cursor, Limit, Organization, PlatformDep
+from hanzo_twin.api.dependencies import Cursor, LastEventId, Limit, Organization, PlatformDep
 from hanzo_twin.api.problems import documented
 from hanzo_twin.errors import HanzoTwinError
 from hanzo_twin.service import jobs
@@ -26,7 +27,7 @@ JobRef = Annotated[
         openapi_examples={"id": {"value": "7f3b5c52-9b0a-4a39-8d1e-0c5b1f6a2d11"}},
     ),
 ]
-After = Annotated[int, Query(ge=0, description="Only lines after this number.")]
+After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Only lines after this number.")]
 
 
 @router.get("", operation_id="listJobs", summary="List jobs", responses=documented())
@@ -83,10 +84,10 @@ async def _open_log(
     platform: PlatformDep,
     job: JobRef,
     after: After = 0,
-    last_event_id: Annotated[str | None, Header(description="Where a stream broke off.")] = None,
+    last_event_id: LastEventId = None,
 ) -> AsyncIterator[JobLineView | JobView]:
     """Fails before the stream begins, so that failure is an answer and not a broken stream."""
-    if last_event_id is not None and last_event_id.isdigit():
+    if last_event_id is not None and re.fullmatch("[0-9]{1,18}", last_event_id):
         after = max(after, int(last_event_id))
     return await jobs.follow_job(platform, job, after=after)
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
 
-from hanzo_twin.api.dependencies import NO_FILTER, Limit, PlatformDep, TwinRef
+from hanzo_twin.api.dependencies import NO_FILTER, LastEventId, Limit, PlatformDep, TwinRef
 from hanzo_twin.api.problems import documented
 from hanzo_twin.errors import HanzoTwinError
 from hanzo_twin.service import history, sync
@@ -29,9 +29,14 @@ Addresses = Annotated[list[str], Query(max_length=200, description="Only these a
 Time = Annotated[float, Field(allow_inf_nan=False, ge=-8e9, le=8e9)] | None
 
 
-async def _open_events(platform: PlatformDep, twin: TwinRef) -> AsyncIterator[EventView]:
+async def _open_events(
+    platform: PlatformDep,
+    twin: TwinRef,
+    after: Annotated[str | None, Query(max_length=100, description="As `Last-Event-ID`, which goes first.")] = None,
+    last_event_id: LastEventId = None,
+) -> AsyncIterator[EventView]:
     """Fails before the stream begins, so that failure is an answer and not a broken stream."""
-    return await sync.open_events(platform, twin)
+    return await sync.open_events(platform, twin, after=last_event_id or after)
 
 
 Events = Annotated[AsyncIterator[EventView], Depends(_open_events)]
@@ -73,11 +78,12 @@ async def get_sync_history(
 async def follow_events(events: Events) -> AsyncIterator[ServerSentEvent]:
     """What happens to a running twin as it happens (server-sent events): the latest are told again, then new ones.
 
-    A stream that breaks off ends with an event `problem`.
+    After `Last-Event-ID`, instead of the latest, what came since then; an event `missed` says what of that is not kept.
+    When the process of the twin ends, so does the stream, with an event `problem`.
     """
     try:
         async for event in events:
-            yield ServerSentEvent(event=event.kind, data=event)
+            yield ServerSentEvent(event=event.kind, id=event.id or None, data=event)
     except HanzoTwinError as error:
         yield ServerSentEvent(event="problem", data=to_problem(error))
 
