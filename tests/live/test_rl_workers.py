@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
+import psutil
 import pytest
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import SubprocVecEnv
@@ -57,9 +63,50 @@ def test_a_dead_worker_is_named() -> None:
     worlds.reset(seed=0)
     worlds.runner._workers[1].kill()
     worlds.runner._workers[1].join()
-    with pytest.raises(RuntimeUnavailableError, match="The process of envs 2 to 3 ended with code -9"):
+    told = "The process of envs 2 to 3 ended with code -9"
+    with pytest.raises(RuntimeUnavailableError, match=told):
         worlds.step(np.zeros((4, 1)))
+    with pytest.raises(RuntimeUnavailableError, match=told):
+        worlds.reset(seed=1)
     worlds.close()
+
+
+PROGRAM = """
+import hanzo_twin, numpy, signal
+worlds = hanzo_twin.make_vec(task="pendulum", num_envs=2, num_envs_per_worker=1)
+worlds.reset(seed=0)
+print(worlds.runner._arrays.name, *[worker.pid for worker in worlds.runner._workers], flush=True)
+try:
+    while True:
+        worlds.step(numpy.zeros((2, 1)))
+except KeyboardInterrupt:
+    worlds.step(numpy.zeros((2, 1)))
+    print("the worlds are still there")
+"""
+
+
+def test_nothing_is_left_behind_however_the_parent_ends() -> None:
+    ends = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
+    parents = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+        )
+        for _ in ends
+    ]
+    for end, parent in zip(ends, parents, strict=True):
+        assert parent.stdout is not None
+        name, *workers = parent.stdout.readline().split()
+        processes = [psutil.Process(int(worker)) for worker in workers]
+        assert not Path("/dev/shm", name).exists()
+        if end is signal.SIGKILL:
+            parent.kill()
+        else:
+            os.killpg(parent.pid, end)  # as Ctrl-C and service managers do
+        told, trouble = parent.communicate(timeout=60)
+        assert psutil.wait_procs(processes, timeout=30)[1] == []
+        assert trouble == ""
+        assert parent.returncode == (0 if end is signal.SIGINT else -end)
+        assert told == ("the worlds are still there\n" if end is signal.SIGINT else "")
 
 
 def test_errors_of_a_worker_arrive_here() -> None:
@@ -68,6 +115,8 @@ def test_errors_of_a_worker_arrive_here() -> None:
     worlds = make(2, num_envs_per_worker=1, domain_randomization=True)
     with pytest.raises(InvalidInputError, match="No variation is named 'mas'"):
         worlds.reset(seed=0, options={"randomization": {"mas": 1.0}})
+    observations, _ = worlds.reset(seed=0)
+    assert np.isfinite(observations).all()
     worlds.close()
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import signal
 import traceback
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
 import cloudpickle
@@ -20,6 +21,7 @@ import numpy as np
 from hanzo_twin.errors import HanzoTwinError, InvalidInputError, RuntimeUnavailableError, SimulationError
 from hanzo_twin.rl.episodes import Episodes, Layout, Step
 from hanzo_twin.rl.randomizer import Values
+from hanzo_twin.rl.shared_arrays import SharedArrays
 from hanzo_twin.spatial import FloatArray, IntArray
 
 MAX_WORKERS_PER_PROCESSOR = 8
@@ -49,18 +51,21 @@ class WorkerEpisodes:
         for rows in self._slices:
             ours, theirs = context.Pipe()
             worker = context.Process(target=_serve, args=(theirs, payload, rows.stop - rows.start), daemon=True)
-            worker.start()
+            with _without_signals():
+                worker.start()
             theirs.close()
             self._workers.append(worker)
             self._pipes.append(ours)
         self._finalizer = weakref.finalize(self, _stop, self._workers, self._pipes, None)
         try:
-            layouts = [self._receive(index, START_TIMEOUT_S) for index in range(len(self._slices))]
-            self.layout: Layout = layouts[0]
-            self._arrays = _Arrays(num_envs, self.layout)
+            self.layout: Layout = self._receive(START_TIMEOUT_S)[0]
+            self._arrays = SharedArrays(num_envs, self.layout)
+            self._finalizer.detach()
             self._finalizer = weakref.finalize(self, _stop, self._workers, self._pipes, self._arrays)
             for index, rows in enumerate(self._slices):
-                self._pipes[index].send((self._arrays.name, num_envs, rows))
+                self._send(index, (self._arrays.name, num_envs, rows))
+            self._receive(START_TIMEOUT_S)
+            self._arrays.forget_name()
         except HanzoTwinError:
             self.close()
             raise
@@ -75,17 +80,15 @@ class WorkerEpisodes:
     ) -> Step:
         """As `Episodes.reset`; pinned values are one for all worlds, or [len(envs)]."""
         chosen = np.arange(self.num_envs) if envs is None else envs
-        involved = []
         for index, rows in enumerate(self._slices):
             mine = np.flatnonzero((chosen >= rows.start) & (chosen < rows.stop))
             if len(mine):
                 part = None if seeds is None else [seeds[place] for place in mine.tolist()]
                 fixed = {name: _part(value, len(chosen), mine) for name, value in (pinned or {}).items()}
-                self._pipes[index].send(("reset", (part, chosen[mine] - rows.start, fixed, level)))
-                involved.append(index)
+                self._send(index, ("reset", (part, chosen[mine] - rows.start, fixed, level)))
             else:
-                self._pipes[index].send(("observe", None))
-        replies = [self._receive(index) for index in range(len(self._slices))]
+                self._send(index, ("observe", None))
+        replies = self._receive()
         self._arrays.begun[:] = False
         self._arrays.begun[chosen] = True
         return self._step(replies)
@@ -93,13 +96,13 @@ class WorkerEpisodes:
     def step(self, actions: FloatArray) -> Step:
         """As `Episodes.step`."""
         self._arrays.actions[:] = actions
-        for pipe in self._pipes:
-            self._send(pipe, ("step", None))
-        return self._step([self._receive(index) for index in range(len(self._slices))])
+        for index in range(len(self._slices)):
+            self._send(index, ("step", None))
+        return self._step(self._receive())
 
-    def _send(self, pipe: Connection, message: object) -> None:
+    def _send(self, index: int, message: object) -> None:
         with suppress(OSError):  # The process is gone; `_receive` says so.
-            pipe.send(message)
+            self._pipes[index].send(message)
 
     def _step(self, replies: Sequence[_Reply]) -> Step:
         values: dict[str, tuple[Any, Any]] = {}
@@ -132,22 +135,27 @@ class WorkerEpisodes:
     def _nobody(self) -> np.ndarray[Any, Any]:
         return np.zeros(self.num_envs, dtype=np.bool_)
 
-    def _receive(self, index: int, timeout: float | None = None) -> Any:
+    def _receive(self, timeout: float | None = None) -> list[Any]:
+        """What all processes reply; raises what the first one raised, once all have replied."""
+        replies = [self._reply(index, timeout) for index in range(len(self._slices))]
+        for reply in replies:
+            if isinstance(reply, HanzoTwinError):
+                raise reply
+        return replies
+
+    def _reply(self, index: int, timeout: float | None) -> Any:
         rows, pipe = self._slices[index], self._pipes[index]
         where = f"envs {rows.start} to {rows.stop - 1}"
         try:
             if timeout is not None and not pipe.poll(timeout):
-                raise RuntimeUnavailableError(f"The process of {where} did not start within {timeout:g} s.")
-            reply = pipe.recv()
-        except (EOFError, OSError) as gone:
+                return RuntimeUnavailableError(f"The process of {where} did not start within {timeout:g} s.")
+            return pipe.recv()
+        except (EOFError, OSError):
             self._workers[index].join(1.0)
-            raise RuntimeUnavailableError(
+            return RuntimeUnavailableError(
                 f"The process of {where} ended with code {self._workers[index].exitcode}.",
                 hint="Close this environment and make a new one. Out of memory is a usual cause.",
-            ) from gone
-        if isinstance(reply, HanzoTwinError):
-            raise reply
-        return reply
+            )
 
     def close(self) -> None:
         """End the processes; may be called again."""
@@ -164,59 +172,12 @@ def check_workers(count: int) -> None:
         )
 
 
-class _Arrays:
-    """What all processes see, in one block of shared memory."""
-
-    def __init__(self, num_envs: int, layout: Layout, name: str | None = None) -> None:
-        fields: dict[str, tuple[tuple[int, ...], Any]] = {
-            "actions": ((num_envs, len(layout.actions)), np.float64),
-            "rewards": ((num_envs,), np.float64),
-            "terms": ((num_envs, len(layout.rewards)), np.float64),
-            "observations": ((num_envs, layout.size), np.float32),
-            "final": ((num_envs, layout.size), np.float32),
-            "terminations": ((num_envs,), np.bool_),
-            "truncations": ((num_envs,), np.bool_),
-            "begun": ((num_envs,), np.bool_),
-        }
-        sizes = {key: int(np.prod(shape)) * np.dtype(kind).itemsize for key, (shape, kind) in fields.items()}
-        total = sum(-(-size // 64) * 64 for size in sizes.values())
-        self._memory = SharedMemory(name=name, create=name is None, size=total)
-        self.name = self._memory.name
-        offset = 0
-        for key, (shape, kind) in fields.items():
-            setattr(self, key, np.ndarray(shape, kind, buffer=self._memory.buf, offset=offset))
-            offset += -(-sizes[key] // 64) * 64
-
-    actions: np.ndarray[Any, Any]
-    rewards: np.ndarray[Any, Any]
-    terms: np.ndarray[Any, Any]
-    observations: np.ndarray[Any, Any]
-    final: np.ndarray[Any, Any]
-    terminations: np.ndarray[Any, Any]
-    truncations: np.ndarray[Any, Any]
-    begun: np.ndarray[Any, Any]
-
-    def write(self, rows: slice, step: Step) -> None:
-        self.observations[rows], self.rewards[rows], self.terms[rows] = step.observations, step.rewards, step.terms
-        self.terminations[rows], self.truncations[rows] = step.terminations, step.truncations
-        self.begun[rows] = step.begun
-        if step.final is not None:
-            self.final[rows][step.begun] = step.final
-
-    def close(self, *, unlink: bool = False) -> None:
-        for key in [key for key, value in vars(self).items() if isinstance(value, np.ndarray)]:
-            delattr(self, key)
-        self._memory.close()
-        if unlink:
-            self._memory.unlink()
-
-
 def _part(value: object, count: int, places: IntArray) -> object:
     array = np.asarray(value)
     return array[places] if array.ndim and len(array) == count else value
 
 
-def _stop(workers: Sequence[BaseProcess], pipes: Sequence[Connection], arrays: _Arrays | None) -> None:
+def _stop(workers: Sequence[BaseProcess], pipes: Sequence[Connection], arrays: SharedArrays | None) -> None:
     for pipe in pipes:
         pipe.close()  # A process whose pipe ends, ends.
     for worker in workers:
@@ -225,7 +186,21 @@ def _stop(workers: Sequence[BaseProcess], pipes: Sequence[Connection], arrays: _
             worker.kill()
             worker.join()
     if arrays is not None:
-        arrays.close(unlink=True)
+        arrays.close()
+
+
+@contextmanager
+def _without_signals() -> Iterator[None]:
+    """Processes that are started here never see Ctrl-C nor SIGTERM, which reach whole groups of processes.
+
+    They end with the pipe to their parent, which so can still save what it has.
+    """
+    resource_tracker.ensure_running()  # Where it had yet to be started, that would let the signals in again.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(pipe: Connection, payload: bytes, count: int) -> None:
@@ -235,8 +210,9 @@ def _serve(pipe: Connection, payload: bytes, count: int) -> None:
         episodes = build(count)
         pipe.send(episodes.layout)
         name, num_envs, rows = pipe.recv()
-        arrays = _Arrays(num_envs, episodes.layout, name)
-    except (EOFError, KeyboardInterrupt, ConnectionError):
+        arrays = SharedArrays(num_envs, episodes.layout, name)
+        pipe.send(None)
+    except (EOFError, ConnectionError):
         return
     except Exception as failed:  # noqa: BLE001 - the edge of a process: it is raised again in the one that asked
         pipe.send(_told(failed))
@@ -244,12 +220,12 @@ def _serve(pipe: Connection, payload: bytes, count: int) -> None:
     try:
         while True:
             pipe.send(_answer(pipe.recv(), episodes, arrays, rows))
-    except (EOFError, KeyboardInterrupt, ConnectionError):
+    except (EOFError, ConnectionError):
         arrays.close()
         episodes.close()
 
 
-def _answer(message: tuple[str, Any], episodes: Episodes, arrays: _Arrays, rows: slice) -> object:
+def _answer(message: tuple[str, Any], episodes: Episodes, arrays: SharedArrays, rows: slice) -> object:
     verb, arguments = message
     try:
         if verb == "step":
