@@ -6,12 +6,14 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import numpy as np
 import psutil
 import pytest
 from tests.live.api_server import PENDULUM, api_server, settings_in
+from tests.live.garbage import Stranger
 
 import hanzo_twin
 from hanzo_twin.client import Client
@@ -23,6 +25,7 @@ from hanzo_twin.errors import (
     NotFoundError,
     SessionLostError,
 )
+from hanzo_twin.gym import gym_pb2
 from hanzo_twin.gym.launch import sessions_directory
 from hanzo_twin.gym.remote import RemoteVectorEnv
 
@@ -89,6 +92,28 @@ def test_many_worlds_over_grpc_are_those_of_the_library(client: Client) -> None:
     ours.close()
     remote.close()
     assert "has ended" in lost(client, env.id)
+
+
+@pytest.mark.usefixtures("nobody")
+def test_garbage_is_refused_by_name_and_the_worlds_go_on(client: Client) -> None:
+    env = client.create_gym_env(task="pendulum", num_envs=2)
+    stranger = Stranger(gym_pb2.DESCRIPTOR.services_by_name["Gym"], env.address, env.token, seed=1)
+    stranger.speak(300, never=("Close",))
+    assert stranger.faults == []
+    assert {code for name, code in stranger.answers if name == "Reset"} >= {"OK", "invalid-input"}
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"reset_mask": [[1], [1, 2]]}, "Allowed: 2 booleans"),
+        ({"reset_mask": [1, 0]}, "Allowed: 2 booleans"),
+        ({"level": "x"}, "Allowed: 0 to 1"),
+        ({"level": []}, "Allowed: 0 to 1"),
+        ({"randomization": {"mass": 1.0}}, "Make the environment with domain_randomization"),
+    ]
+    for options, hint in wrong:
+        with pytest.raises(InvalidInputError) as caught:
+            client.reset_gym_env(env.id, options=options)
+        assert caught.value.hint.startswith(hint)
+    client.reset_gym_env(env.id, seed=1, options={"reset_mask": [True, True]})
+    assert client.step_gym_env(env.id, [[0.0], [0.0]]).terminated == [False, False]
 
 
 @pytest.mark.usefixtures("nobody")

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import numpy as np
 import pytest
+from tests.live.garbage import Stranger
 from tests.live.runtimes import HINGE, end_all, spec_in, until_async
 
 from hanzo_twin.engines.port import JointCommand
@@ -21,6 +22,7 @@ from hanzo_twin.errors import (
     RuntimeUnavailableError,
     StateError,
 )
+from hanzo_twin.runtime import runtime_pb2
 from hanzo_twin.runtime.client import RuntimeClient
 from hanzo_twin.runtime.launcher import LocalLauncher, wait_serving
 from hanzo_twin.runtime.spec import Ready
@@ -191,3 +193,15 @@ async def test_nobody_at_an_address_is_said_so() -> None:
     async with RuntimeClient("127.0.0.1:1", "token", timeout_s=2) as client:
         with pytest.raises(RuntimeUnavailableError, match=r"The runtime at 127\.0\.0\.1:1 cannot be reached\."):
             await client.status()
+
+
+async def test_garbage_is_refused_by_name_and_the_twin_goes_on(ready: Ready, client: RuntimeClient) -> None:
+    state = await client.get_state()
+    service = runtime_pb2.DESCRIPTOR.services_by_name["Runtime"]
+    stranger = Stranger(service, ready.address, ready.token, seed=1, valid=state.to_bytes())
+    await asyncio.to_thread(stranger.speak, 400, never=("Stop",))
+    assert stranger.faults == []
+    codes = {code for _, code in stranger.answers}
+    assert {"OK", "invalid-input", "invalid-address", "invalid-state", "not-found"} <= codes
+    await client.set_state(state)
+    assert (await client.status())["phase"] in ("running", "paused")

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import numpy as np
 
 import hanzo_twin
 from hanzo_twin.definition.models import require_physical
@@ -59,11 +58,10 @@ class GymService(pb_grpc.GymServicer):
 
     async def Reset(self, request: pb.ResetRequest, context: Any) -> pb.Transition:  # noqa: N802
         self._used()
-        options = json.loads(request.options) if request.options else None
-        if options is not None and "reset_mask" in options:
-            options["reset_mask"] = np.array(options["reset_mask"], dtype=np.bool_)
         seed = request.seed if request.HasField("seed") else None
-        observations, infos = self._env.reset(seed=seed, options=options)
+        if seed is not None and seed < 0:
+            raise InvalidInputError(f"The seed is {seed}.", hint="Allowed: 0 and more.")
+        observations, infos = self._env.reset(seed=seed, options=_options(request.options))
         arrays, rest = split_infos(infos)
         self._used()
         return pb.Transition(observations=to_observations(observations), infos=rest, arrays=arrays)
@@ -84,6 +82,13 @@ class GymService(pb_grpc.GymServicer):
     async def Close(self, request: pb.CloseRequest, context: Any) -> pb.CloseReply:  # noqa: N802
         self.closed.set()
         return pb.CloseReply()
+
+
+def _options(text: str) -> Any:
+    try:
+        return json.loads(text) if text else None
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(f"The options of reset are no JSON: {error}.") from error
 
 
 async def serve(directory: Path, spec: SessionSpec) -> None:

@@ -14,6 +14,7 @@ from hanzo_twin.errors import InvalidInputError
 from hanzo_twin.gym import gym_pb2 as pb
 
 _DTYPES = frozenset(("<f8", "<f4", "<i8", "<i4", "|u1", "|b1"))
+_DIMENSIONS = 8
 
 
 def to_array(values: ArrayLike) -> pb.Array:
@@ -28,7 +29,7 @@ def from_array(message: pb.Array) -> np.ndarray:
     if message.dtype not in _DTYPES:
         raise InvalidInputError(f"An array came of type '{message.dtype}'.", hint=f"Allowed: {', '.join(_DTYPES)}.")
     dtype = np.dtype(message.dtype)
-    if math.prod(shape) * dtype.itemsize != len(message.data):
+    if math.prod(shape) * dtype.itemsize != len(message.data) or len(shape) > _DIMENSIONS:
         raise InvalidInputError(f"An array of type {dtype} and shape {shape} came with {len(message.data)} bytes.")
     return np.frombuffer(message.data, dtype=dtype).reshape(shape).copy()
 

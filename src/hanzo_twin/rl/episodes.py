@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hanzo_twin.engines.port import Batch
 from hanzo_twin.engines.state import SimState
+from hanzo_twin.errors import InvalidInputError
 from hanzo_twin.rl.actions import action_map
 from hanzo_twin.rl.chance import Draws, Words, seed_words
 from hanzo_twin.rl.delay import CommandDelay
@@ -171,6 +172,11 @@ class Episodes:
         )
 
     def _begin(self, envs: IntArray, pinned: Mapping[str, object]) -> None:
+        if pinned and self._randomizer is None:
+            raise InvalidInputError(
+                f"Nothing is drawn here, so '{next(iter(pinned))}' cannot be pinned.",
+                hint="Make the environment with domain_randomization.",
+            )
         world = self.world
         self._episodes[envs] += 1
         draws = Draws(self._seeds[envs], self._episodes[envs], np.zeros(len(envs), dtype=np.int64))

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
-from hanzo_twin.errors import HanzoTwinError
+from hanzo_twin.errors import HanzoTwinError, InvalidInputError
 from hanzo_twin.runtime.wire import ERROR_KEY, pack_error
 
 _DETAILS_LIMIT = 1000
@@ -30,6 +31,7 @@ class CallGuard(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc ships
         handler = await continuation(details)
         if handler is None or (handler.unary_unary is None and handler.unary_stream is None):
             return handler
+        handler = handler._replace(request_deserializer=_read_with(handler.request_deserializer))
         if handler.unary_stream is not None:
             return handler._replace(unary_stream=_guard_stream(handler.unary_stream))
         return handler._replace(unary_unary=_guard(handler.unary_unary))
@@ -39,10 +41,28 @@ async def _refuse(_request: object, context: Any) -> None:
     await context.abort(grpc.StatusCode.UNAUTHENTICATED, "The call does not carry this runtime's token.")
 
 
+def _read_with(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """As ``read``; bytes that are no message come out as the error, which the call then raises."""
+
+    def reading(data: bytes) -> Any:
+        try:
+            return read(data)
+        except DecodeError:
+            return InvalidInputError(f"The {len(data)} bytes of the call are not the message that it takes.")
+
+    return reading
+
+
+def _readable(request: Any) -> Any:
+    if isinstance(request, InvalidInputError):
+        raise request
+    return request
+
+
 def _guard(call: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
     async def guarded(request: Any, context: Any) -> Any:
         try:
-            return await call(request, context)
+            return await call(_readable(request), context)
         except grpc.aio.AbortError:
             raise
         except Exception as error:  # noqa: BLE001  the boundary of the process: nothing but a status may leave it
@@ -54,7 +74,7 @@ def _guard(call: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], A
 def _guard_stream(call: Callable[[Any, Any], AsyncIterator[Any]]) -> Callable[[Any, Any], AsyncIterator[Any]]:
     async def guarded(request: Any, context: Any) -> AsyncIterator[Any]:
         try:
-            async for item in call(request, context):
+            async for item in call(_readable(request), context):
                 yield item
         except grpc.aio.AbortError:
             raise
@@ -68,8 +88,8 @@ async def _abort(context: Any, error: Exception) -> None:
     if not isinstance(error, HanzoTwinError):
         log.error("A call failed unexpectedly", exc_info=error)
         error = HanzoTwinError(
-            f"The runtime failed to answer: {type(error).__name__}: {error}",
-            hint="Its log, runtime.log in the runtime's directory, says where; this is a fault of the program.",
+            f"The process failed to answer: {type(error).__name__}: {error}",
+            hint="The log in its directory says where; this is a fault of the program.",
         )
     await context.abort(
         grpc.StatusCode[error.grpc_status],

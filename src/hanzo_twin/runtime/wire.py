@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -28,6 +29,7 @@ CHANNEL_OPTIONS = (
 
 _TEXT_LIMIT = 8000
 _LIST_LIMIT = 50
+_DIMENSIONS = 8
 
 
 def encode_error(error: HanzoTwinError) -> dict[str, Any]:
@@ -95,6 +97,6 @@ def to_array(values: FloatArray) -> pb.Array:
 def from_array(message: pb.Array) -> FloatArray:
     """Raises StateError when shape and bytes do not fit each other."""
     shape = tuple(message.shape)
-    if int(np.prod(shape)) * 8 != len(message.data):
+    if math.prod(shape) * 8 != len(message.data) or len(shape) > _DIMENSIONS:
         raise StateError(f"An array of shape {shape} came with {len(message.data)} bytes.")
     return np.frombuffer(message.data, dtype="<f8").reshape(shape).astype(np.float64)

@@ -74,7 +74,7 @@ async def test_a_fault_of_the_program_is_logged_and_shown_without_its_trace(capl
         async with serving(ZeroDivisionError("division by zero")) as client:
             with pytest.raises(HanzoTwinError) as raised:
                 await client.status()
-    assert raised.value.message == "The runtime failed to answer: ZeroDivisionError: division by zero"
+    assert raised.value.message == "The process failed to answer: ZeroDivisionError: division by zero"
     assert "Traceback" not in str(raised.value)
     assert "ZeroDivisionError" in caplog.text
 
