@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
 import pybullet
+from numpy.typing import NDArray
 
 from hanzo_twin.errors import SceneError
 from hanzo_twin.scene.model import Box, Capsule, Cylinder, Mesh, Plane, Shape, Sphere
 from hanzo_twin.spatial import FloatArray, Pose
+
+# PyBullet never lets go of a list of corners or triangles, nor of its rows: what has the same numbers is given the same
+# list, so that a world that is built again and again takes no more memory.
+_kept: dict[bytes, list[Any]] = {}
+
+
+def kept_list(values: NDArray[Any]) -> list[Any]:
+    """``values`` as nested lists, the same ones for the same values."""
+    key = hashlib.sha256(repr((values.shape, values.dtype.str)).encode() + values.tobytes()).digest()
+    if key not in _kept:
+        _kept[key] = values.tolist()
+    return _kept[key]
 
 
 def bullet_quaternion(orientation: FloatArray) -> list[float]:
@@ -50,8 +64,8 @@ def _options(collider: Shape) -> dict[str, Any]:
         case Plane():
             return {"shapeType": pybullet.GEOM_PLANE, "planeNormal": [0, 0, 1]}
         case Mesh():
-            options = {"shapeType": pybullet.GEOM_MESH, "vertices": geometry.vertices.tolist()}
+            options = {"shapeType": pybullet.GEOM_MESH, "vertices": kept_list(geometry.vertices)}
             if geometry.approximation != "convexHull":
-                options["indices"] = np.asarray(geometry.triangles).ravel().tolist()
+                options["indices"] = kept_list(np.asarray(geometry.triangles).ravel())
             return options
     raise AssertionError(f"{type(geometry).__name__} is no form of a collider")

@@ -11,7 +11,7 @@ import numpy as np
 import pybullet
 
 from hanzo_twin.engines.hulls import cone_faces
-from hanzo_twin.engines.pybullet.geometry import bullet_quaternion
+from hanzo_twin.engines.pybullet.geometry import bullet_quaternion, kept_list
 from hanzo_twin.errors import SimulationError
 from hanzo_twin.scene.model import Box, Capsule, Cone, Cylinder, Mesh, Plane, Scene, Shape, Sphere
 from hanzo_twin.sensors.mirror import Looks, Seen, View
@@ -170,7 +170,7 @@ def _mesh(vertices: FloatArray, triangles: AnyArray) -> dict[str, Any]:
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
     return {
         "shapeType": pybullet.GEOM_MESH,
-        "vertices": corners.tolist(),
-        "indices": list(range(len(corners))),
-        "normals": np.repeat(normals, 3, axis=0).tolist(),
+        "vertices": kept_list(corners),
+        "indices": kept_list(np.arange(len(corners))),
+        "normals": kept_list(np.repeat(normals, 3, axis=0)),
     }

@@ -16,6 +16,7 @@ from hanzo_twin.engines.effective import effective_scene
 from hanzo_twin.engines.parameters import ParameterValues
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.engines.pybullet import native_state
+from hanzo_twin.engines.pybullet.clients import give_back
 from hanzo_twin.engines.pybullet.contacts import read_contacts
 from hanzo_twin.engines.pybullet.native_state import ENGINE, VERSION
 from hanzo_twin.engines.pybullet.placement import body_state, finished_states, place_root, raw_state
@@ -71,7 +72,7 @@ class PybulletSimulation(DrivenSimulation[Tree]):
         self._world: World = build_world(expand(self._effective), self.config, deformable=self._deformable)
         self._client = self._world.client
         # Bullet has a thousand clients: one that nobody closes is given back with the last reference to it.
-        self._release = weakref.finalize(self, pybullet.disconnect, self._client)
+        self._release_by(pybullet.disconnect if self._deformable else give_back)
         self._free = [
             (path, self._world.bodies[path].uid) for path in self._world.roots if not self.scene.bodies[path].kinematic
         ]
@@ -81,6 +82,9 @@ class PybulletSimulation(DrivenSimulation[Tree]):
         ]
         self._by_articulation = self._whole_trees()
         self._write_gravity()
+
+    def _release_by(self, free: Callable[[int], None]) -> None:
+        self._release = weakref.finalize(self, free, self._client)
 
     def _laws(self) -> list[DriveLaw]:
         joints = expand(self._effective).joints
@@ -151,6 +155,9 @@ class PybulletSimulation(DrivenSimulation[Tree]):
     @property
     def native(self) -> tuple[int, dict[str, tuple[int, int]]]:
         self._check_open()
+        # Whoever has the client may change in it what emptying it does not take back: it is not used again.
+        self._release.detach()
+        self._release_by(pybullet.disconnect)
         return self._client, {path: (place.uid, place.link) for path, place in self._world.bodies.items()}
 
     def _advance(self, engine_steps: int) -> None:
@@ -236,8 +243,7 @@ class PybulletSimulation(DrivenSimulation[Tree]):
         self._take_commands(state)
         self._wrenches = state.applied_wrenches.copy()
         self.parameters = values
-        # In a new client: what Bullet remembers of contacts since is not part of the state, and emptying a client
-        # (resetSimulation) leaves some of it, enough for the last bits to differ.
+        # In an empty client: what Bullet remembers of contacts since is not part of the state.
         self._renew(content)
         if content is None:
             self._take_neutral(state)

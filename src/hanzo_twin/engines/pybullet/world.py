@@ -24,10 +24,10 @@ import pybullet
 from hanzo_twin.engines.hulls import colliders, shape_of
 from hanzo_twin.engines.materials import DEFAULT, for_products, friction_between, restitution_between
 from hanzo_twin.engines.port import EngineConfig
+from hanzo_twin.engines.pybullet.clients import give_back, take_client
 from hanzo_twin.engines.pybullet.constraints import add_loop, add_mimic
 from hanzo_twin.engines.pybullet.geometry import add_collision_shape, bullet_quaternion
 from hanzo_twin.engines.self_collision import bodies_apart, touches_itself
-from hanzo_twin.errors import SimulationError
 from hanzo_twin.scene.model import Body, Joint, Scene, Shape
 from hanzo_twin.spatial import FloatArray, Pose
 
@@ -108,17 +108,13 @@ def build_world(scene: Scene, config: EngineConfig, *, deformable: bool = False)
         SceneError: a mesh has no volume, or Bullet refuses numbers; names the prim.
         SimulationError: Bullet has no client left.
     """
-    client = pybullet.connect(pybullet.DIRECT)
-    if client < 0:
-        raise SimulationError(
-            "Engine 'pybullet' has no client left.", hint="Close simulations that are not used any more."
-        )
+    client = take_client()
     try:
         if deformable:
             pybullet.resetSimulation(pybullet.RESET_USE_DEFORMABLE_WORLD, physicsClientId=client)
         return _Builder(scene, client).build(config)
     except BaseException:
-        pybullet.disconnect(client)
+        give_back(client)
         raise
 
 

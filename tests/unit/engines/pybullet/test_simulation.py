@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import psutil
 import pybullet
 import pytest
 
@@ -13,6 +14,7 @@ pytest.importorskip("pybullet", reason="the extra 'pybullet' is not installed")
 
 from hanzo_twin.engines.port import EngineConfig, Simulation, load_engine
 from hanzo_twin.engines.pybullet import PybulletEngine
+from hanzo_twin.engines.pybullet.geometry import add_collision_shape
 from hanzo_twin.errors import CommandError, SceneError, StateError, UnsupportedError
 from hanzo_twin.scene.model import Body, Box, Geometry, Mesh, Plane, Scene, Shape, Sphere
 from hanzo_twin.spatial import Pose
@@ -268,6 +270,32 @@ def test_a_world_that_is_dropped_gives_its_client_back() -> None:
     with without_garbage_collection():
         del simulation
         assert not pybullet.getConnectionInfo(client)["isConnected"]
+
+
+def test_building_a_mesh_again_and_again_takes_no_memory() -> None:
+    corners = np.random.default_rng(0).normal(size=(1200, 3))
+    triangles = np.arange(1200).reshape(-1, 3)
+    client = pybullet.connect(pybullet.DIRECT)
+    process = psutil.Process()
+
+    def grown(approximation: str) -> int:
+        shape = Shape(
+            path="/World/mesh",
+            geometry=Mesh(vertices=corners, triangles=triangles, approximation=approximation),
+            pose=Pose.identity(),
+            material="",
+        )
+        before = process.memory_info().rss
+        for _ in range(60):
+            add_collision_shape(client, shape, Pose.identity())
+            pybullet.resetSimulation(physicsClientId=client)
+        return int(process.memory_info().rss) - before
+
+    for approximation in ("convexHull", "none"):
+        grown(approximation)
+        # The lists that Bullet keeps would be 12 MB.
+        assert grown(approximation) < 4_000_000
+    pybullet.disconnect(client)
 
 
 def test_a_world_for_soft_bodies_has_no_states() -> None:
