@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
@@ -74,6 +75,19 @@ class Layer:
     names: Names
 
 
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """How PhysX orders what it builds from the layers of a scene.
+
+    Args:
+        freedoms: names of the degrees of freedom of each articulation, by its prim.
+        bodies: prims of the bodies that it lists together, by their pattern.
+    """
+
+    freedoms: Mapping[str, Sequence[str]]
+    bodies: Mapping[str, Sequence[str]]
+
+
 class Layers:
     """Layers of one scene with one choice of settings: one for each choice of masses, materials and gravity.
 
@@ -82,6 +96,8 @@ class Layers:
 
     def __init__(self, scene: Scene, config: EngineConfig) -> None:
         self.trees = trees_of(scene)
+        #: What the first world has read from PhysX, which others then need not build for.
+        self.order: Order | None = None
         self._config = config
         self._kept: list[tuple[Scene, Layer]] = []
 

@@ -260,7 +260,7 @@ class Physx:
         with tempfile.TemporaryDirectory(prefix="hanzo-twin-") as folder:
             file = Path(folder, "scene.usda")
             file.write_bytes(layer)
-            ovstage.population.open_usd(handles.stage, str(file), ordinal=1, domains=ovstage.PopulationDomain.ALL)
+            ovstage.population.open_usd(handles.stage, str(file), ordinal=1, domains=ovstage.PopulationDomain.PHYSICS)
         handles.stage.advance_write_floor(ordinal=1).wait()
 
     def attach(self) -> None:

@@ -25,7 +25,7 @@ from hanzo_twin.engines.omniverse.groups import (
     at_centers,
     at_origins,
 )
-from hanzo_twin.engines.omniverse.layer import Layers
+from hanzo_twin.engines.omniverse.layer import Layers, Order
 from hanzo_twin.engines.omniverse.link_motion import LinkMotion
 from hanzo_twin.engines.omniverse.physx import Physx, Tensor
 from hanzo_twin.engines.omniverse.properties import LARGEST, JointProperties
@@ -80,7 +80,9 @@ class World:
         self.layer = layers.of(scene)
         gpu_id = None if config.gpu_id == "auto" else config.gpu_id
         self.physx = Physx(self.layer.data, gpu_id=gpu_id)
-        self.physx.attach()
+        if layers.order is None:
+            self.physx.attach()
+            layers.order = self._read_order()
         articulated = [path for one in scene.articulations.values() for path in one.joints]
         others = [
             path
@@ -90,7 +92,7 @@ class World:
         ]
         #: Joints that articulations command, then the others of one freedom.
         self.joints = (*articulated, *others)
-        self._limbs = self._find_limbs(scene)
+        self._limbs = self._find_limbs(scene, layers.order)
         #: Whether PhysX's velocities of links are needed: `LinkMotion` has those of links on a base that stands.
         self._own_link_speeds = any(limb.motion is None or limb.tree.floats for limb in self._limbs)
         self.freedoms = sum(limb.freedoms for limb in self._limbs)
@@ -101,16 +103,25 @@ class World:
         #: Freedoms of hinges that turn without end.
         self._endless = self.freedom_of[self._turning(scene)]
         self._turns = np.zeros(self.freedoms)
-        self._groups = self._find_groups(scene)
+        self._groups = self._find_groups(layers.order)
         self._apply_scene(scene)
 
-    def _find_limbs(self, scene: Scene) -> list[_Limb]:
+    def _read_order(self) -> Order:
+        """Of what PhysX has just built."""
+        prims = self.layer.names.bodies.values()
+        patterns = [one for one in (FREE, KINEMATIC, LINK) if any(prim.startswith(one[:-1]) for prim in prims)]
+        return Order(
+            freedoms={prim: self._tensor("POSITION", prim).freedoms for prim in self.layer.names.articulations},
+            bodies={pattern: self.physx.tensor("RIGID_BODY_POSE", pattern).paths for pattern in patterns},
+        )
+
+    def _find_limbs(self, scene: Scene, order: Order) -> list[_Limb]:
         joint_at = {prim.rpartition("/")[2]: path for path, prim in self.layer.names.joints.items()}
         column = {path: index for index, path in enumerate(self.joints)}
         limbs: list[_Limb] = []
         first = 0
         for tree, prim in zip(self._trees, self.layer.names.articulations, strict=True):
-            paths = [joint_at[name.partition(":")[0]] for name in self._tensor("POSITION", prim).freedoms]
+            paths = [joint_at[name.partition(":")[0]] for name in order.freedoms[prim]]
             single = [(column[path], place) for place, path in enumerate(paths) if path in column]
             several = tuple((place, scene.joints[path]) for place, path in enumerate(paths) if path not in column)
             single_places = {self.joints[index]: place for index, place in single}
@@ -141,13 +152,12 @@ class World:
                 found.append(column)
         return found
 
-    def _find_groups(self, scene: Scene) -> list[Group]:
+    def _find_groups(self, order: Order) -> list[Group]:
         body_at = {prim: path for path, prim in self.layer.names.bodies.items()}
         groups = []
-        for pattern in (FREE, KINEMATIC, LINK):
-            if any(prim.startswith(pattern[:-1]) for prim in body_at):
-                rows = [self._order[body_at[prim]] for prim in self.physx.tensor("RIGID_BODY_POSE", pattern).paths]
-                groups.append(Group(pattern=pattern, rows=np.array(rows), centers=np.zeros((len(rows), 3))))
+        for pattern, prims in order.bodies.items():
+            rows = [self._order[body_at[prim]] for prim in prims]
+            groups.append(Group(pattern=pattern, rows=np.array(rows), centers=np.zeros((len(rows), 3))))
         return groups
 
     def _apply_scene(self, scene: Scene) -> None:
