@@ -84,6 +84,15 @@ def quaternion_from_axis_angle(axis: ArrayLike, angle: float) -> FloatArray:
     return np.array([np.cos(angle / 2), *(np.sin(angle / 2) * direction)])
 
 
+def rotation_vector(q: FloatArray) -> FloatArray:
+    """Axis times angle [3], at most π long, of a unit quaternion [4]."""
+    w, axis = (q[0], q[1:]) if q[0] >= 0.0 else (-q[0], -q[1:])
+    sine = float(np.linalg.norm(axis))
+    # Below the square root of a rounding error 2 asin(s) / s is 2 to the last digit.
+    vector: FloatArray = axis * (2.0 * np.arctan2(sine, w) / sine if sine > 1e-8 else 2.0)
+    return vector
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pose:
     """A rigid transform.

@@ -67,8 +67,14 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
             needs="dynamics",
         ),
         "spherical_springs": Feature(
-            title="springs and drives of spherical joints",
-            lacks="has no springs and drives in spherical joints; '{path}' has one",
+            title="springs of spherical joints",
+            lacks="has no springs in spherical joints; '{path}' has one",
+            remedy="Remove it, or replace the joint by revolute ones.",
+            needs="dynamics",
+        ),
+        "spherical_drives": Feature(
+            title="drives of spherical joints",
+            lacks="has no drives in spherical joints; '{path}' has one",
             remedy="Remove it, or replace the joint by revolute ones.",
             needs="dynamics",
         ),
@@ -258,8 +264,10 @@ def _of_joint(joint: Joint) -> Iterator[str]:
             yield "spherical_limits"
         if joint.armature:
             yield "spherical_armature"
-        if joint.stiffness or _driven(joint):
+        if joint.stiffness:
             yield "spherical_springs"
+        if _driven(joint):
+            yield "spherical_drives"
     drives = [joint.drive]
     if joint.kind == "d6":
         yield "d6_joints"

@@ -47,6 +47,21 @@ def d6(*axes: Axis, **changes: Any) -> Scene:
     return loose_pendulum(kind="d6", free_axes=axes, **changes)
 
 
+def balls() -> Scene:
+    """A double pendulum that swings sideways, too: its shoulder is a damped ball, its elbow has a drive."""
+    scene = scenes.double_pendulum(initial_positions=(0.0, 0.6))
+    path = "/World/double_pendulum"
+    shoulder = replace(scene.joints[f"{path}/shoulder"], kind="spherical", damping=0.3)
+    drive = Drive(stiffness=20.0, damping=2.0, target_position=1.2)
+    elbow = replace(scene.joints[f"{path}/elbow"], axis=(0.6, 0.8, 0.0), drive=drive)
+    (articulation,) = scene.articulations.values()
+    return replace(
+        scene,
+        joints={shoulder.path: shoulder, elbow.path: elbow},
+        articulations={path: replace(articulation, joints=(elbow.path,))},
+    )
+
+
 def box_of(geometry: Geometry, **changes: Any) -> Scene:
     """A free body ``/World/box`` of 1 kg with this collider, its centre 0.3 m above a ground plane."""
     scene = scenes.falling_box(height=0.3)
@@ -210,6 +225,7 @@ FEATURE_SCENES: Mapping[str, Scene] = MappingProxyType(
         "spherical_limits": loose_pendulum(kind="spherical", lower=-1.0, upper=1.0),
         "spherical_armature": loose_pendulum(kind="spherical", armature=0.1),
         "spherical_springs": loose_pendulum(kind="spherical", stiffness=1.0),
+        "spherical_drives": loose_pendulum(kind="spherical", drive=Drive(stiffness=1.0)),
         "d6_joints": d6(_Y),
         "d6_rotations": d6(_X, _Y, _Z),
         "d6_drives": d6(replace(_Y, drive=Drive(stiffness=100.0, damping=10.0, target_position=0.3))),

@@ -39,6 +39,8 @@ class GazeboEngine:
             friction_rule="minimum",
             features=(
                 "spherical_joints",
+                "spherical_armature",
+                "spherical_springs",
                 "d6_joints",
                 "d6_rotations",
                 "d6_drives",

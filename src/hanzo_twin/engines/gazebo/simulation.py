@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from hanzo_twin.engines.chains import expand
-from hanzo_twin.engines.drive import DriveLaw, JointDynamics
 from hanzo_twin.engines.driven import DrivenSimulation, Placement
 from hanzo_twin.engines.effective import effective_scene
 from hanzo_twin.engines.gazebo import native_state
 from hanzo_twin.engines.gazebo.contacts import read_contacts
-from hanzo_twin.engines.gazebo.couplings import Couplings
 from hanzo_twin.engines.gazebo.loops import close_loops
 from hanzo_twin.engines.gazebo.native_state import ENGINE, VERSION
 from hanzo_twin.engines.gazebo.placement import body_state, finished_state, place_root, raw_state
@@ -72,36 +70,27 @@ class GazeboSimulation(DrivenSimulation[Tree]):
     # --- building
 
     def _tree(self, skeleton: Any) -> Tree | None:
-        """The part of ``skeleton`` that the drive law acts on, None where there is nothing."""
-        held = {joint.getIndexInSkeleton(0): path for path, joint in self._held_by(skeleton).items()}
-        if not held:
+        """The part of ``skeleton`` that the drive law acts on, None where it has no joints."""
+        single, balls = (_within(skeleton, joints) for joints in (self._world.joints, self._world.balls))
+        if not (single or balls):
             return None
         column = {path: index for index, path in enumerate(self._joints)}
-        joints = sorted(held.values(), key=lambda path: column[path])
-        freedom = {path: index for index, path in held.items()}
-        damping = [
-            0.0 if index in held else skeleton.getDof(index).getDampingCoefficient()
-            for index in range(skeleton.getNumDofs())
-        ]
+        joints = sorted(single, key=lambda path: column[path])
+        ball_freedoms = [index for joint in balls.values() for index in _freedoms(joint)]
         return Tree(
             skeleton,
             joints,
-            np.array([column[path] for path in joints]),
-            np.array([freedom[path] for path in joints]),
-            np.array(damping),
+            np.array([column[path] for path in joints], dtype=np.int64),
+            np.array([single[path].getIndexInSkeleton(0) for path in joints], dtype=np.int64),
+            tuple(balls),
+            np.array(ball_freedoms, dtype=np.int64),
         )
-
-    def _held_by(self, skeleton: Any) -> dict[str, Any]:
-        name = skeleton.getName()
-        return {path: one for path, one in self._world.joints.items() if one.getSkeleton().getName() == name}
 
     def _write_laws(self) -> None:
         seconds = self.config.step_seconds / self.config.substeps
+        chained = expand(self._effective)
         for tree in self._trees:
-            joints = expand(self._effective).joints
-            dynamics = JointDynamics.of([joints[path] for path in tree.joints])
-            tree.law = DriveLaw(dynamics, seconds, base=tree.others)
-            tree.couplings = Couplings(joints, tree.joints, dynamics, seconds, base=tree.others)
+            tree.follow(chained, seconds)
 
     def start(self) -> None:
         """Put the world where the scene says that it starts."""
@@ -275,6 +264,12 @@ class GazeboSimulation(DrivenSimulation[Tree]):
             "_loops",
         ):
             self.__dict__.pop(name, None)
+
+
+def _within(skeleton: Any, joints: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of ``joints`` that are in ``skeleton``."""
+    name = skeleton.getName()
+    return {path: one for path, one in joints.items() if one.getSkeleton().getName() == name}
 
 
 def _freedoms(joint: Any) -> range:

@@ -41,7 +41,7 @@ class World:
         dart: the ``dartpy.simulation.World``.
         multibodies: skeletons that move, in the order of their first bodies.
         bodies: all bodies; ``holders`` also the static shapes.
-        joints: tree joints of one freedom.
+        joints: tree joints of one freedom; ``balls`` spherical ones.
         roots: free joints of the bodies that no joint holds, kinematic ones included.
         root_poses: by root, the pose [7] that its coordinates count from.
         materials: by path, the dynamics aspects of the shapes made of them.
@@ -52,6 +52,7 @@ class World:
     bodies: dict[str, Any] = field(default_factory=dict)
     holders: dict[str, Any] = field(default_factory=dict)
     joints: dict[str, Any] = field(default_factory=dict)
+    balls: dict[str, Any] = field(default_factory=dict)
     roots: dict[str, Any] = field(default_factory=dict)
     root_poses: dict[str, FloatArray] = field(default_factory=dict)
     materials: dict[str, list[Any]] = field(default_factory=dict)
@@ -128,6 +129,8 @@ def _add_body(world: World, scene: Scene, body: Body) -> None:
         held, node = _add_joint(skeleton, parent, joint)
         if joint.kind in ("revolute", "prismatic"):
             world.joints[joint.path] = held
+        elif joint.kind == "spherical":
+            world.balls[joint.path] = held
     node.setName(body.path)
     write_inertia(node, body)
     node.setGravityMode(body.gravity_enabled)
@@ -166,11 +169,7 @@ def _add_joint(skeleton: Any, parent: Any, joint: Joint) -> tuple[Any, Any]:
     if joint.kind != "spherical":
         properties.mAxis = joint.axis
     held, node = create(parent, properties)
-    if joint.kind == "spherical":
-        for axis in range(3):
-            held.setDampingCoefficient(axis, joint.damping)
-            held.setCoulombFriction(axis, joint.friction)
-    elif np.isfinite(joint.lower) or np.isfinite(joint.upper):
+    if np.isfinite(joint.lower) or np.isfinite(joint.upper):
         held.setPositionLowerLimit(0, joint.lower)
         held.setPositionUpperLimit(0, joint.upper)
         held.setLimitEnforcement(True)

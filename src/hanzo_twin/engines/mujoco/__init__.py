@@ -51,6 +51,7 @@ class MujocoEngine:
             features=(
                 "spherical_joints",
                 "spherical_armature",
+                "spherical_springs",
                 "d6_joints",
                 "d6_rotations",
                 "d6_drives",

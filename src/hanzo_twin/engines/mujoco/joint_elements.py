@@ -50,6 +50,7 @@ def _add_ball(body: Any, joint: Joint) -> None:
         armature=joint.armature,
         damping=[joint.damping, 0, 0],
         frictionloss=joint.friction,
+        stiffness=[joint.stiffness, 0, 0],
     )
 
 

@@ -10,18 +10,18 @@ import pybullet
 from pybullet import getBaseVelocity, stepSimulation
 
 from hanzo_twin.engines.chains import expand
-from hanzo_twin.engines.drive import DriveLaw, JointDynamics
 from hanzo_twin.engines.driven import DrivenSimulation, Placement
 from hanzo_twin.engines.effective import effective_scene
 from hanzo_twin.engines.parameters import ParameterValues
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.engines.pybullet import native_state
+from hanzo_twin.engines.pybullet.ball_tree import BallTree
 from hanzo_twin.engines.pybullet.clients import give_back
 from hanzo_twin.engines.pybullet.contacts import read_contacts
 from hanzo_twin.engines.pybullet.native_state import ENGINE, VERSION
 from hanzo_twin.engines.pybullet.placement import body_state, finished_states, place_root, raw_state
 from hanzo_twin.engines.pybullet.tree import Tree
-from hanzo_twin.engines.pybullet.world import World, build_world, write_frictions
+from hanzo_twin.engines.pybullet.world import TreePlan, World, build_world, write_frictions
 from hanzo_twin.engines.refusals import diverged, unsaid_joint
 from hanzo_twin.engines.restore import check_neutral, check_parameters
 from hanzo_twin.engines.sensing import make_sensors
@@ -55,7 +55,7 @@ class PybulletSimulation(DrivenSimulation[Tree]):
         loose = [
             joint.path
             for joint in self._chained.joints.values()
-            if joint.kind != "fixed" and not joint.closes_loop and joint.path not in known
+            if joint.kind in ("revolute", "prismatic") and not joint.closes_loop and joint.path not in known
         ]
         self._joints = [*self._articulated, *loose]
         self._stand_still()
@@ -76,24 +76,25 @@ class PybulletSimulation(DrivenSimulation[Tree]):
         self._free = [
             (path, self._world.bodies[path].uid) for path in self._world.roots if not self.scene.bodies[path].kinematic
         ]
-        self._trees = [
-            Tree(self._client, plan, np.array([self._joints.index(path) for path in plan.joints]), law)
-            for plan, law in zip(self._world.trees, self._laws(), strict=True)
-        ]
+        self._trees = [self._tree(plan) for plan in self._world.trees]
+        self._follow()
         self._by_articulation = self._whole_trees()
         self._write_gravity()
 
     def _release_by(self, free: Callable[[int], None]) -> None:
         self._release = weakref.finalize(self, free, self._client)
 
-    def _laws(self) -> list[DriveLaw]:
-        joints = expand(self._effective).joints
-        return [
-            DriveLaw(
-                JointDynamics.of([joints[path] for path in plan.joints]), self._seconds, base=6 if plan.floating else 0
-            )
-            for plan in self._world.trees
-        ]
+    def _tree(self, plan: TreePlan) -> Tree:
+        columns = np.array([self._joints.index(path) for path in plan.joints], dtype=np.int64)
+        if plan.balls:
+            return BallTree(self._world, plan, columns, self._seconds)
+        return Tree(self._client, plan, columns, self._seconds)
+
+    def _follow(self) -> None:
+        """Let drives be as the parameters in force say."""
+        chained = expand(self._effective)
+        for tree in self._trees:
+            tree.follow(chained)
 
     def _whole_trees(self) -> dict[str, Tree]:
         """By articulation, the tree whose joints are its joints in the same order, where there is one."""
@@ -191,8 +192,9 @@ class PybulletSimulation(DrivenSimulation[Tree]):
             pybullet.applyExternalTorque(uid, link, torque, frame, physicsClientId=self._client)
 
     def _joint_diverged(self, tree: Tree) -> SimulationError:
-        speeds = [float("inf") if velocity != velocity else abs(velocity) for velocity in tree.velocities]
-        return diverged(f"joint '{tree.plan.joints[speeds.index(max(speeds))]}'", f"{self._time:g} s")
+        rates = tree.rates()
+        speeds = [float("inf") if rate != rate else abs(rate) for _, rate in rates]
+        return diverged(f"joint '{rates[speeds.index(max(speeds))][0]}'", f"{self._time:g} s")
 
     def _write_wrenches(self, wrenches: FloatArray) -> None:
         self._wrenches = wrenches
@@ -255,8 +257,11 @@ class PybulletSimulation(DrivenSimulation[Tree]):
         content = None
         if state.engine == ENGINE:
             content = native_state.unpack(state, self.config)
-        elif len(self._joints) > self._joint_count:
-            raise unsaid_joint(state.engine, self._joints[self._joint_count])
+        else:
+            balls = (path for tree in self._trees for path in tree.plan.balls)
+            loose = next(iter([*self._joints[self._joint_count :], *balls]), None)
+            if loose is not None:
+                raise unsaid_joint(state.engine, loose)
         return content, check_parameters(state, self.parameters), self.sensors.unpack(state.sensors)
 
     def _renew(self, content: bytes | None) -> None:
@@ -301,13 +306,12 @@ class PybulletSimulation(DrivenSimulation[Tree]):
             self._restructure(resolved)
             return
         self._effective = effective_scene(self.scene, self.parameters)
+        if resolved.attribute == "dynamicFriction":
+            write_frictions(self._world, self._effective)
+            return
+        self._follow()
         if resolved.attribute == "gravity":
             self._write_gravity()
-        elif resolved.attribute == "dynamicFriction":
-            write_frictions(self._world, self._effective)
-        else:
-            for tree, law in zip(self._trees, self._laws(), strict=True):
-                tree.law = law
 
     def _restructure(self, changed: Address) -> None:
         """Make the world anew in the same state; a root whose centre of mass moved keeps its frame, not its centre."""

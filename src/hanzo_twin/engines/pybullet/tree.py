@@ -14,8 +14,9 @@ from pybullet import (
     setJointMotorControlArray,
 )
 
-from hanzo_twin.engines.drive import DriveLaw
+from hanzo_twin.engines.drive import DriveLaw, JointDynamics
 from hanzo_twin.engines.pybullet.world import TreePlan
+from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import FloatArray, IntArray
 
 # Bullet takes the twist of a floating base as angular, linear, both in the base's frame, and gives the wrench on it
@@ -25,19 +26,29 @@ _SOMEWHERE = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]
 
 
 class Tree:
-    """A multibody of ``client`` as ``plan`` says; ``columns`` [n] are its joints' places in arrays of all joints."""
+    """A multibody of ``client`` as ``plan`` says, in steps of ``seconds``; `follow` a scene before it is stepped.
 
-    def __init__(self, client: int, plan: TreePlan, columns: IntArray, law: DriveLaw) -> None:
+    ``columns`` [n] are the places of its joints of one freedom in arrays of all joints.
+    """
+
+    law: DriveLaw
+
+    def __init__(self, client: int, plan: TreePlan, columns: IntArray, seconds: float) -> None:
         self.client = client
         self.plan = plan
         self.columns = columns
-        self.law = law
+        self.seconds = seconds
         self._links = list(plan.links)
         self._zeros = [0.0] * (len(plan.links) + (6 if plan.floating else 0))
         self._order = np.concatenate([_TWIST_ORDER, np.arange(6, len(self._zeros))]) if plan.floating else None
         self.positions: list[float] = []
         self.velocities: list[float] = []
         self.read()
+
+    def follow(self, scene: Scene) -> None:
+        """Take what acts in its joints from ``scene``, in which D6 joints are chains."""
+        joints = [scene.joints[path] for path in self.plan.joints]
+        self.law = DriveLaw(JointDynamics.of(joints), self.seconds, base=6 if self.plan.floating else 0)
 
     def read(self) -> None:
         """Take positions and velocities from Bullet."""
@@ -48,6 +59,10 @@ class Tree:
     def state(self) -> tuple[FloatArray, FloatArray]:
         """Positions and velocities of its joints [n], new arrays."""
         return np.array(self.positions), np.array(self.velocities)
+
+    def rates(self) -> list[tuple[str, float]]:
+        """Joints and their velocities."""
+        return list(zip(self.plan.joints, self.velocities, strict=True))
 
     def square_speed(self) -> float:
         """Sum of the squares of its joints' velocities; NaN where one is not a number."""

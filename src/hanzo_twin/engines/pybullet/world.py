@@ -46,12 +46,22 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class TreePlan:
-    """A multibody with joints: their paths in Bullet's order, their links, and whether its base floats."""
+    """A multibody with joints.
+
+    Args:
+        floating: nothing holds its base.
+        joints: paths of those of one freedom in Bullet's order; ``links`` hang on them.
+        balls: the same of spherical joints; ``ball_links`` hang on them.
+        bodies: paths, parents before children.
+    """
 
     uid: int
     floating: bool
     joints: tuple[str, ...]
     links: tuple[int, ...]
+    balls: tuple[str, ...]
+    ball_links: tuple[int, ...]
+    bodies: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -196,6 +206,7 @@ class _Builder:
         flags = pybullet.URDF_USE_SELF_COLLISION if not self._touching.isdisjoint(paths) else 0
         uid = self._create(root if not held else None, first, links, flags)
         self._finish_links(uid, root if not held else None, first, links)
+        self._plan_tree(uid, links, tuple(paths), floating=not held and not root.kinematic)
 
     def _add_body_link(self, links: list[_Link], number: dict[str, int], body: Body) -> None:
         joint = self._scene.child_joint[body.path]
@@ -256,26 +267,47 @@ class _Builder:
             self._finish_body(root, Place(uid=uid, link=-1))
             if first is not None:
                 self._finish_shape(first, Place(uid=uid, link=-1))
-        moving: list[tuple[str, int]] = []
         for index, link in enumerate(links):
             place = Place(uid=uid, link=index)
             self._undamp(uid, index)
             if link.body is not None:
                 self._finish_body(link.body, place)
-                joint = self._scene.child_joint[link.body.path]
-                if link.kind != pybullet.JOINT_FIXED:
-                    moving.append((joint.path, index))
-                    self._limit(joint, place)
+                self._limit(self._scene.child_joint[link.body.path], place)
             if link.shape is not None:
                 self._finish_shape(link.shape, place)
-        if moving:
-            indices = [index for _, index in moving]
+
+    def _plan_tree(self, uid: int, links: list[_Link], bodies: tuple[str, ...], *, floating: bool) -> None:
+        """Remember a multibody that has joints, and let no motor run in them."""
+        held = [(link, index) for index, link in enumerate(links) if link.body is not None]
+        paths = {index: self._scene.child_joint[link.body.path].path for link, index in held if link.body is not None}
+        balls = [index for link, index in held if link.kind == pybullet.JOINT_SPHERICAL]
+        single = [index for link, index in held if link.kind in (pybullet.JOINT_REVOLUTE, pybullet.JOINT_PRISMATIC)]
+        if single:
             pybullet.setJointMotorControlArray(
-                uid, indices, pybullet.VELOCITY_CONTROL, forces=[0.0] * len(indices), physicsClientId=self._client
+                uid, single, pybullet.VELOCITY_CONTROL, forces=[0.0] * len(single), physicsClientId=self._client
             )
-            floating = root is not None and not root.kinematic
-            names = tuple(path for path, _ in moving)
-            self._trees.append(TreePlan(uid=uid, floating=floating, joints=names, links=tuple(indices)))
+        for index in balls:
+            pybullet.setJointMotorControlMultiDof(
+                uid,
+                index,
+                pybullet.POSITION_CONTROL,
+                targetPosition=[0, 0, 0, 1],
+                positionGain=0.0,
+                velocityGain=0.0,
+                force=[0, 0, 0],
+                physicsClientId=self._client,
+            )
+        if single or balls:
+            plan = TreePlan(
+                uid=uid,
+                floating=floating,
+                joints=tuple(paths[index] for index in single),
+                links=tuple(single),
+                balls=tuple(paths[index] for index in balls),
+                ball_links=tuple(balls),
+                bodies=bodies,
+            )
+            self._trees.append(plan)
 
     def _undamp(self, uid: int, link: int) -> None:
         pybullet.changeDynamics(
@@ -359,4 +391,5 @@ _KINDS = {
     "fixed": pybullet.JOINT_FIXED,
     "revolute": pybullet.JOINT_REVOLUTE,
     "prismatic": pybullet.JOINT_PRISMATIC,
+    "spherical": pybullet.JOINT_SPHERICAL,
 }

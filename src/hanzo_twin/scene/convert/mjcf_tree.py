@@ -127,7 +127,8 @@ class TreeWriter:
         name = self._document.joints[joint.path]
         common = {"pos": numbers(frame.position), **self._passive(joint)}
         if joint.kind == "spherical":
-            return [Element("joint", {"name": name, "type": "ball", **common})]
+            spring = {"stiffness": number(joint.stiffness)} if joint.stiffness else {}
+            return [Element("joint", {"name": name, "type": "ball", **common, **spring})]
         turn = rotation_matrix(frame.orientation)
         if joint.kind == "d6":
             return self._generic(joint, name, common, turn)

@@ -293,7 +293,7 @@ class _Reader:
             armature=float(model.dof_armature[dof]),
             damping=float(model.dof_damping[dof]),
             friction=float(model.dof_frictionloss[dof]),
-            stiffness=float(model.jnt_stiffness[joint]) if kind != _BALL else 0.0,
+            stiffness=float(model.jnt_stiffness[joint]),
             rest_position=_rest(model, joint) if kind != _BALL else 0.0,
             initial_position=self._start_position(joint, path),
             initial_velocity=float(draft.start.qvel[dof]) if kind != _BALL else 0.0,
@@ -307,12 +307,12 @@ class _Reader:
     def _report(self, joint: int, path: str, kind: int, limited: bool) -> None:
         model, findings = self._model, self._draft.findings
         dof = int(model.jnt_dofadr[joint])
-        if kind == _BALL and (limited or model.jnt_stiffness[joint]):
+        if kind == _BALL and limited:
             findings.warning(
                 "ball-joint-lost",
                 path,
-                "The limit and the spring of a ball joint are lost.",
-                "Use three hinges where they matter.",
+                "The limit of a ball joint is lost.",
+                "Use three hinges where it matters.",
             )
         if np.any(model.jnt_stiffnesspoly[joint]) or np.any(model.dof_dampingpoly[dof]):
             findings.warning(

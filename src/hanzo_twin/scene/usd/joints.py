@@ -97,7 +97,9 @@ class JointReader:
         elif kind == "d6":
             joint = replace(joint, free_axes=self._free_axes(prim, description))
         elif kind == "spherical":
-            joint = self._with_resistance(prim, joint, _DEGREES)
+            joint = replace(
+                self._with_resistance(prim, joint, _DEGREES), stiffness=number(prim, "mjc:stiffness") or 0.0
+            )
             if description.limit.enabled:
                 self._findings.warning(
                     "limit-lost",

@@ -354,8 +354,6 @@ def test_what_dart_cannot_honour_is_refused_by_name(load: Load) -> None:
         joint = replace(slide, **options)  # type: ignore[arg-type]
         return replace(scene, joints={joint.path: joint})
 
-    with pytest.raises(UnsupportedError, match=r"no armature in spherical joints(.|\n)*Engines that have it: .*mujoco"):
-        load(ball_pendulum(armature=1.0))
     with pytest.raises(UnsupportedError, match="cannot make '/World/cart/slide' mimic '/World/other'"):
         load(with_joint(mimic=Mimic(joint="/World/other")))
     with pytest.raises(UnsupportedError, match="cannot close a loop with the prismatic joint"):

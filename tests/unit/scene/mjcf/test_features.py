@@ -47,11 +47,11 @@ def test_a_reference_position_is_where_the_file_draws_the_body(inspect_mjcf: Ins
 
 
 def test_ball_joints_are_spherical(inspect_mjcf: Inspect) -> None:
-    ball = '<joint name="ball" type="ball" damping="0.5" armature="0.1" range="0 1" limited="true"/>'
+    ball = '<joint name="ball" type="ball" damping="0.5" stiffness="3" armature="0.1" range="0 1" limited="true"/>'
     scene, found = inspect_mjcf(f"<worldbody><body>{ball}<geom size='0.1'/></body></worldbody>")
     joint = scene.joints["/robot/joints/ball"]
 
-    assert (joint.kind, joint.armature) == ("spherical", 0.1)
+    assert (joint.kind, joint.armature, joint.stiffness) == ("spherical", 0.1, 3.0)
     assert joint.damping == pytest.approx(0.5)
     assert found["ball-joint-lost"][0].path == joint.path
 
