@@ -63,27 +63,23 @@ def cell(value: object) -> str:
     return str(value)
 
 
-def alike(results: Mapping[str, Any]) -> bool:
+def alike(parts: Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether these are results of several things: at least half of all names in them are in each."""
-    if len(results) < 2 or not all(isinstance(part, Mapping) for part in results.values()):
-        return False
-    found = [set(split(part)[0]) for part in results.values()]
-    return 2 * len(set.intersection(*found)) >= len(set.union(*found)) > 0
+    found = [set(split(part)[0]) for part in parts.values()]
+    return len(parts) > 1 and 2 * len(set.intersection(*found)) >= len(set.union(*found)) > 0
 
 
 def split(results: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, str], dict[str, Mapping[str, Any]]]:
-    """Single values as cells, and the groups that are `alike`; nested names are joined by dots."""
-    single: dict[str, str] = {}
+    """Single values as cells, and by name the objects in it that are `alike`; nested names are joined by dots."""
+    single = {prefix + name: cell(value) for name, value in results.items() if not isinstance(value, Mapping)}
+    parts = {name: value for name, value in results.items() if isinstance(value, Mapping)}
+    if alike(parts):
+        return single, {prefix.rstrip("."): parts}
     groups: dict[str, Mapping[str, Any]] = {}
-    for name, value in results.items():
-        if not isinstance(value, Mapping):
-            single[prefix + name] = cell(value)
-        elif alike(value):
-            groups[prefix + name] = value
-        else:
-            inner = split(value, f"{prefix}{name}.")
-            single |= inner[0]
-            groups |= inner[1]
+    for name, part in parts.items():
+        inner = split(part, f"{prefix}{name}.")
+        single |= inner[0]
+        groups |= inner[1]
     return single, groups
 
 
@@ -109,14 +105,12 @@ def table(header: Sequence[str], lines: Iterable[Sequence[str]], wanted: Mapping
 
 
 def tables(results: Mapping[str, Any]) -> list[str]:
-    """Single values first, then each group under its name."""
+    """Single values first, then what stands side by side, under its name."""
     wanted: Mapping[str, str] = results.get("wanted", {})
-    rest = {name: value for name, value in results.items() if name != "wanted"}
-    if alike(rest):
-        return [side_by_side(rest, wanted)]
-    single, groups = split(rest)
-    first = [table(["", ""], single.items(), wanted.keys() & single.keys() and wanted)] if single else []
-    return [*first, *(f"{name}:\n\n{side_by_side(group, wanted)}" for name, group in groups.items())]
+    single, groups = split({name: value for name, value in results.items() if name != "wanted"})
+    first = [table(["", ""], single.items(), wanted if wanted.keys() & single.keys() else None)] if single else []
+    further = [(f"{name}:\n\n" if name else "") + side_by_side(group, wanted) for name, group in groups.items()]
+    return [*first, *further]
 
 
 def about(name: str) -> str:
