@@ -39,7 +39,7 @@ class WallClock:
 
 
 class ManualClock:
-    """A clock that a test, or a replay that runs as fast as it can, moves by hand."""
+    """A clock that a test moves by hand."""
 
     def __init__(self, now: float = 0.0) -> None:
         self._now = now
@@ -69,7 +69,3 @@ class ManualClock:
             _, _, woken = heapq.heappop(self._sleepers)
             if not woken.done():
                 woken.set_result(None)
-
-    def set_wall_time(self, now: float) -> None:
-        """Jump the wall time, as an administrator or NTP would; monotonic time is untouched."""
-        self._now = now

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hanzo_twin.runtime.launcher import Launcher
-from hanzo_twin.runtime.spec import RuntimeSpec
+from hanzo_twin.runtime.launcher import Launcher, describe_death
+from hanzo_twin.runtime.spec import Ready, RuntimeSpec
 
 ROOT = Path(__file__).parents[2]
 PENDULUM = ROOT / "examples" / "pendulum" / "pendulum.usda"
@@ -54,6 +54,19 @@ async def until_async(what: str, found: Callable[[], Awaitable[T | None]], *, wi
             return answer
         await asyncio.sleep(0.02)
     raise AssertionError(f"{what}: not within {within_s:g} s")
+
+
+async def wait_serving(launcher: Launcher, twin_id: str) -> Ready:
+    """Where a runtime serves, as soon as it does; raises what it said, should it end before."""
+
+    def serves() -> Ready | None:
+        observed = launcher.observe(twin_id)
+        if observed.failure is not None:
+            raise observed.failure.decode()
+        assert observed.state not in ("died", "absent"), describe_death(observed, launcher.files(twin_id))
+        return observed.ready
+
+    return await until(f"twin '{twin_id}' is served", serves)
 
 
 async def end_all(launcher: Launcher) -> None:

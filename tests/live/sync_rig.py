@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 
 import aiomqtt
 from tests.live.mqtt_peer import publish
-from tests.live.runtimes import HINGE, PENDULUM, end_all, until, until_async
+from tests.live.runtimes import HINGE, PENDULUM, end_all, until, until_async, wait_serving
 
 from hanzo_twin.broker import LocalBroker
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.runtime.client import RuntimeClient
-from hanzo_twin.runtime.launcher import LocalLauncher, wait_serving
+from hanzo_twin.runtime.launcher import LocalLauncher
 from hanzo_twin.runtime.spec import RuntimeSpec
 from hanzo_twin.scene.load import load_scene
 from hanzo_twin.stores.history.batch import Kind
@@ -144,7 +144,7 @@ class Rig:
 
     async def launch(self) -> None:
         await self.launcher.launch(self.spec)
-        ready = await wait_serving(self.launcher, "t1", timeout_s=30)
+        ready = await wait_serving(self.launcher, "t1")
         self.client, self.pid = RuntimeClient(ready.address, ready.token), ready.pid
 
     async def kill(self) -> None:

@@ -126,44 +126,30 @@ LAUNCHER = """
 import sys
 from pathlib import Path
 from hanzo_twin.stores.embedded_postgres import EmbeddedPostgres
-database = EmbeddedPostgres(Path(sys.argv[1]), detached=sys.argv[2] == "detached")
+database = EmbeddedPostgres(Path(sys.argv[1]))
 print(database.start(), flush=True)
 sys.stdin.read()
 """
 
 
-def launch_and_kill(data_dir: Path, mode: str) -> str:
+def launch_and_kill(data_dir: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", LAUNCHER, str(data_dir), mode], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", LAUNCHER, str(data_dir)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         assert ask(url, "SELECT 1") == 1
         process.kill()
-    return url
 
 
-def test_a_detached_server_outlives_its_launcher_and_is_found_again(data_dir: Path) -> None:
-    url = launch_and_kill(data_dir, "detached")
-    pid = server_pid(data_dir)
-    assert ask(url, "SELECT 1") == 1
-    with EmbeddedPostgres(data_dir, detached=True) as database:
-        assert database.url == url
-        assert server_pid(data_dir) == pid
-    assert find_cluster(data_dir).server_pid() is None
-
-
-def test_an_attached_server_dies_with_its_launcher(data_dir: Path) -> None:
-    launch_and_kill(data_dir, "attached")
+def test_a_server_dies_with_its_launcher(data_dir: Path) -> None:
+    launch_and_kill(data_dir)
     wait_until(lambda: find_cluster(data_dir).server_pid() is None)
 
 
-def test_an_attached_server_lives_while_anybody_who_joined_lives(data_dir: Path) -> None:
+def test_a_server_lives_while_anybody_who_joined_lives(data_dir: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", LAUNCHER, str(data_dir), "attached"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-c", LAUNCHER, str(data_dir)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import numpy as np
 import pytest
 from tests.live.garbage import Stranger
-from tests.live.runtimes import HINGE, end_all, spec_in, until_async
+from tests.live.runtimes import HINGE, end_all, spec_in, until_async, wait_serving
 
 from hanzo_twin.engines.port import JointCommand
 from hanzo_twin.errors import (
@@ -24,7 +24,7 @@ from hanzo_twin.errors import (
 )
 from hanzo_twin.runtime import runtime_pb2
 from hanzo_twin.runtime.client import RuntimeClient
-from hanzo_twin.runtime.launcher import LocalLauncher, wait_serving
+from hanzo_twin.runtime.launcher import LocalLauncher
 from hanzo_twin.runtime.spec import Ready
 
 pytestmark = pytest.mark.live
@@ -39,7 +39,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ready]:
 
     async def launch() -> Ready:
         await launcher.launch(spec_in(root))
-        return await wait_serving(launcher, "t1", timeout_s=30)
+        return await wait_serving(launcher, "t1")
 
     yield asyncio.run(launch())
     asyncio.run(end_all(launcher))

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.live.runtimes import HINGE, definition, end_all, spec_in, until
+from tests.live.runtimes import HINGE, definition, end_all, spec_in, until, wait_serving
 
 from hanzo_twin.errors import (
     ConflictError,
@@ -23,7 +23,7 @@ from hanzo_twin.errors import (
 )
 from hanzo_twin.runtime.client import RuntimeClient
 from hanzo_twin.runtime.directory import RuntimeFiles, process_started_ticks
-from hanzo_twin.runtime.launcher import LocalLauncher, describe_death, wait_serving
+from hanzo_twin.runtime.launcher import LocalLauncher, describe_death
 from hanzo_twin.runtime.spec import RuntimeSpec
 from hanzo_twin.stores.history.batch import Kind
 from hanzo_twin.stores.history.reader import HistoryReader
@@ -41,7 +41,7 @@ async def launcher(tmp_path: Path) -> AsyncIterator[LocalLauncher]:
 
 async def serve(launcher: LocalLauncher, spec: RuntimeSpec) -> RuntimeClient:
     await launcher.launch(spec)
-    ready = await wait_serving(launcher, spec.twin_id, timeout_s=30)
+    ready = await wait_serving(launcher, spec.twin_id)
     return RuntimeClient(ready.address, ready.token)
 
 
@@ -149,7 +149,7 @@ async def test_a_fork_begins_from_its_parents_state(tmp_path: Path, launcher: Lo
     initial.write_bytes(state.to_bytes()[:-1])
     await launcher.launch(spec_in(tmp_path, "t3", initial_state=initial))
     with pytest.raises(StateError, match="The twin state is damaged"):
-        await wait_serving(launcher, "t3", timeout_s=30)
+        await wait_serving(launcher, "t3")
     assert launcher.observe("t3").failure is not None
 
 
@@ -163,7 +163,7 @@ async def test_what_can_never_start_says_why_and_that_it_is_of_no_use(tmp_path: 
         await launcher.launch(spec_in(tmp_path, twin_id, definition=text))
     for twin_id, (_, kind, said) in wrong.items():
         with pytest.raises(kind) as refused:
-            await wait_serving(launcher, twin_id, timeout_s=30)
+            await wait_serving(launcher, twin_id)
         assert said in str(refused.value)
         await until("it is dead", lambda twin_id=twin_id: launcher.observe(twin_id).pid is None)  # type: ignore[misc]
         observed = launcher.observe(twin_id)
@@ -175,7 +175,7 @@ async def test_what_can_never_start_says_why_and_that_it_is_of_no_use(tmp_path: 
 async def test_more_memory_than_allowed_ends_the_process_only(tmp_path: Path, launcher: LocalLauncher) -> None:
     await launcher.launch(spec_in(tmp_path, memory_bytes=100_000_000))
     with pytest.raises(HanzoTwinError, match="needs more memory than the 95 MiB it may have") as refused:
-        await wait_serving(launcher, "t1", timeout_s=30)
+        await wait_serving(launcher, "t1")
     assert refused.value.hint == "Raise runtime.memory_mib, or make the scene smaller."
 
 

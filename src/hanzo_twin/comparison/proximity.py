@@ -23,7 +23,6 @@ class Touch:
     other_shape: str
     body: str
     other: str
-    distance: float
 
 
 class Proximity:
@@ -48,7 +47,7 @@ class Proximity:
             if bodies & {body, other}:
                 gap = distance(shape, self._pose(body, poses), other_shape, self._pose(other, poses), within=within)
                 if gap <= within:
-                    yield Touch(shape=shape.path, other_shape=other_shape.path, body=body, other=other, distance=gap)
+                    yield Touch(shape=shape.path, other_shape=other_shape.path, body=body, other=other)
 
     def gap(self, touch: Touch, poses: FloatArray, *, within: float) -> float:
         """How far apart the two shapes of ``touch`` are with bodies at ``poses``; no finer than ``within``."""

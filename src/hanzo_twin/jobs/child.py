@@ -13,6 +13,8 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -78,24 +80,19 @@ def _be_told_when_the_worker_dies(parent_pid: int) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-class _only_one:  # noqa: N801
+@contextmanager
+def _only_one(directory: Path) -> Iterator[None]:
     """Two processes of one job would overwrite each other's checkpoints: the second is refused.
 
     Raises:
         ConflictError: one runs already, such as that of a worker that was believed dead.
     """
-
-    def __init__(self, directory: Path) -> None:
-        self._file = (directory / "lock").open("w")
-
-    def __enter__(self) -> None:
+    with (directory / "lock").open("w") as file:
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise ConflictError("Another process runs this job.") from None
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+        yield
 
 
 if __name__ == "__main__":

@@ -96,13 +96,6 @@ def tracking(name: str, error: Reading, *, scale: float, weight: float = 1.0) ->
     return RewardTerm(name=name, weight=weight, read=lambda world: 1.0 - np.tanh(error(world) / scale))
 
 
-def yaw_of(orientation: FloatArray) -> FloatArray:
-    """Heading [N] rad about the vertical of ``orientation`` [N, 4]."""
-    w, x, y, z = orientation.T
-    heading: FloatArray = np.arctan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
-    return heading
-
-
 def up_of(orientation: FloatArray) -> FloatArray:
     """How far the body's own Z points up [N]: 1 upright, −1 upside down."""
     _, x, y, _ = orientation.T

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import shutil
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, Protocol
 
-from hanzo_twin.errors import RuntimeUnavailableError, StoreUnavailableError
+from hanzo_twin.errors import StoreUnavailableError
 from hanzo_twin.runtime.detached import start_detached
 from hanzo_twin.runtime.directory import (
     RuntimeFiles,
@@ -23,7 +22,6 @@ from hanzo_twin.runtime.directory import (
 from hanzo_twin.runtime.logfile import tail
 from hanzo_twin.runtime.spec import Failure, ProcessRecord, Ready, RuntimeSpec
 
-_POLL_SECONDS = 0.02
 _OWN_SETTINGS = "HANZO_TWIN_"
 
 
@@ -176,25 +174,3 @@ def describe_death(observed: Observed, files: RuntimeFiles) -> str:
         how = f"It ended with exit code {code}"
     lines = tail((files.output, files.log), lines=5)
     return f"{how}. " + ("Its log ends:\n" + "\n".join(lines) if lines else "It left no log.")
-
-
-async def wait_serving(launcher: Launcher, twin_id: str, *, timeout_s: float) -> Ready:
-    """Return when the runtime serves.
-
-    Raises:
-        HanzoTwinError: it said why it ended. RuntimeUnavailableError: it died, was never launched, or did not get
-            ready in time.
-    """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout_s
-    while True:
-        observed = launcher.observe(twin_id)
-        if observed.ready is not None:
-            return observed.ready
-        if observed.failure is not None:
-            raise observed.failure.decode()
-        if observed.state in ("died", "absent") or loop.time() > deadline:
-            raise RuntimeUnavailableError(
-                f"No runtime serves twin '{twin_id}'. {describe_death(observed, launcher.files(twin_id))}"
-            )
-        await asyncio.sleep(_POLL_SECONDS)

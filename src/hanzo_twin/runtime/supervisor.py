@@ -53,11 +53,6 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._processes: dict[str, asyncio.subprocess.Process] = {}
 
-    @property
-    def pids(self) -> dict[str, int]:
-        """Process ids of those that run, by name."""
-        return {name: process.pid for name, process in self._processes.items() if process.returncode is None}
-
     def stop(self) -> None:
         """Make `run` end the children and return."""
         self._stopping.set()

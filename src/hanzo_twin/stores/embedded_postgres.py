@@ -7,7 +7,7 @@ Below the data directory::
     port         used last, taken again while it is free, so that the URL stays the same
     launch.lock  held while a server is started or stopped
     users.lock   held (shared) by every process that uses the server: the last one to stop shuts it down
-    lifeline     a pipe that those processes hold open: when all are dead the server is shut down, unless detached
+    lifeline     a pipe that those processes hold open: when all are dead the server is shut down
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from hanzo_twin.stores.postgres_cluster import Cluster, find_cluster
 
 USER = DATABASE = "twin"
 _BIND_ATTEMPTS = 5
+_TIMEOUT_S = 60.0
+"""For the server, or for another process that starts it."""
 _WATCHDOG = """
 ( read -r _ < "$1"
   read -r pid < "$2/postmaster.pid" && [ "$pid" = "$3" ] && kill -INT "$3" ) </dev/null >/dev/null 2>&1 &
@@ -47,14 +49,10 @@ class EmbeddedPostgres:
     Args:
         data_dir: made if it is missing. Started by root, PostgreSQL runs as user 65534, and its data lie below
             ``/var/lib/hanzo-twin`` if that user cannot reach ``data_dir``.
-        detached: let the server live on when this process dies; the next `start` finds it again.
-        timeout_s: how long to wait for the server, or for another process that starts it [s].
     """
 
-    def __init__(self, data_dir: Path, *, detached: bool = False, timeout_s: float = 60.0) -> None:
+    def __init__(self, data_dir: Path) -> None:
         self.data_dir = Path(data_dir).absolute()
-        self._detached = detached
-        self._timeout_s = timeout_s
         self._users_lock: int | None = None
         self._lifeline: int | None = None
 
@@ -149,7 +147,7 @@ class EmbeddedPostgres:
     def _launch_lock(self) -> Iterator[None]:
         descriptor = os.open(self.data_dir / "launch.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            deadline = time.monotonic() + self._timeout_s
+            deadline = time.monotonic() + _TIMEOUT_S
             while not _try_lock(descriptor, fcntl.LOCK_EX):
                 if time.monotonic() > deadline:
                     raise ConflictError(f"Another process has been starting or stopping {self.data_dir} for too long.")
@@ -215,11 +213,11 @@ class EmbeddedPostgres:
 
     def _start_server(self, cluster: Cluster, programs: Programs) -> int:
         _check_version(cluster, programs)
-        cluster.clear_dead_server(self._timeout_s)
+        cluster.clear_dead_server(_TIMEOUT_S)
         port = self._last_port()
         for attempt in range(1, _BIND_ATTEMPTS + 1):
             log_start = cluster.log_size()
-            done = programs.run("pg_ctl", *_start_arguments(cluster, port), timeout_s=self._timeout_s + 30)
+            done = programs.run("pg_ctl", *_start_arguments(cluster, port), timeout_s=_TIMEOUT_S + 30)
             if done.returncode == 0:
                 break
             if attempt == _BIND_ATTEMPTS or "could not bind" not in cluster.log_tail(log_start, 100):
@@ -227,8 +225,7 @@ class EmbeddedPostgres:
                 raise StoreUnavailableError(f"The embedded database in {self.data_dir} does not start:\n{said}")
             port = _free_port()
         (self.data_dir / "port").write_text(str(port))
-        if not self._detached:
-            self._watch(cluster)
+        self._watch(cluster)
         return port
 
     def _last_port(self) -> int:
@@ -247,7 +244,7 @@ class EmbeddedPostgres:
 
     def _wait_until_ready(self, cluster: Cluster, port: int) -> None:
         """Return when the database answers; a server that was joined may still be recovering."""
-        deadline = time.monotonic() + self._timeout_s
+        deadline = time.monotonic() + _TIMEOUT_S
         while True:
             try:
                 self._make_database(port)
@@ -280,9 +277,7 @@ class EmbeddedPostgres:
         if cluster.server_pid() is None:
             return
         programs = find_programs(cluster.uid)
-        done = programs.run(
-            "pg_ctl", "stop", "-D", str(cluster.path), "-m", "fast", "-w", "-t", f"{self._timeout_s:.0f}"
-        )
+        done = programs.run("pg_ctl", "stop", "-D", str(cluster.path), "-m", "fast", "-w", "-t", f"{_TIMEOUT_S:.0f}")
         if done.returncode and cluster.server_pid() is not None:
             raise StoreUnavailableError(
                 f"The embedded database in {self.data_dir} does not shut down: {done.stderr.strip()}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -39,7 +39,6 @@ class ObjectInfo:
 
     key: str
     size: int
-    modified: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,15 +81,6 @@ class ObjectStore:
         with self._errors(key):
             await obstore.put_async(self._store, check_key(key), data)
 
-    async def put_if_absent(self, key: str, data: bytes | Path) -> bool:
-        """Store under a key that is free; False, and nothing done, when it is not. Of two at once, one succeeds."""
-        try:
-            with self._errors(key):
-                await obstore.put_async(self._store, check_key(key), data, mode="create", use_multipart=False)
-        except AlreadyExistsError:
-            return False
-        return True
-
     async def get(self, key: str) -> bytes:
         """The object.
 
@@ -100,21 +90,6 @@ class ObjectStore:
         with self._errors(key):
             result = await obstore.get_async(self._store, check_key(key))
             return bytes(await result.bytes_async())
-
-    async def get_range(self, key: str, start: int, length: int) -> bytes:
-        """Bytes ``start`` to ``start + length`` of the object, fewer at its end, none behind it.
-
-        Raises:
-            NotFoundError: there is no object.
-            InvalidInputError: a number is negative.
-        """
-        if start < 0 or length < 0:
-            raise InvalidInputError(f"Bytes {start} to {start + length} of '{key}' were asked for.")
-        length = min(length, (await self.info(key)).size - start)
-        if length <= 0:
-            return b""
-        with self._errors(key):
-            return bytes(await obstore.get_range_async(self._store, check_key(key), start=start, length=length))
 
     async def stream(self, key: str) -> AsyncIterator[bytes]:
         """The object in pieces of about a megabyte.
@@ -135,7 +110,7 @@ class ObjectStore:
         """
         with self._errors(key):
             found = await obstore.head_async(self._store, check_key(key))
-        return ObjectInfo(key=key, size=found["size"], modified=found["last_modified"])
+        return ObjectInfo(key=key, size=found["size"])
 
     async def exists(self, key: str) -> bool:
         """Whether there is an object."""
@@ -150,7 +125,7 @@ class ObjectStore:
         with self._errors(prefix):
             pages = obstore.list(self._store, prefix=check_key(prefix) if prefix else None)
             found = [each async for page in pages for each in page]
-        infos = (ObjectInfo(key=each["path"], size=each["size"], modified=each["last_modified"]) for each in found)
+        infos = (ObjectInfo(key=each["path"], size=each["size"]) for each in found)
         return sorted(infos, key=lambda info: info.key)
 
     async def delete(self, key: str) -> None:

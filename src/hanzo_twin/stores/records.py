@@ -96,18 +96,6 @@ class SceneVersionRecord:
     created_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckpointRecord:
-    """A state of a twin in the object store; ``time`` is the twin's device time [s]."""
-
-    id: UUID
-    twin_id: UUID
-    time: float
-    object_key: str
-    sha256: str
-    created_at: datetime
-
-
 _Record = TypeVar("_Record")
 
 

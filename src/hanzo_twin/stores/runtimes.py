@@ -1,19 +1,19 @@
-"""Runtime processes and checkpoints of twins in the database."""
+"""Runtime processes of twins in the database."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from datetime import UTC, datetime
+from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from hanzo_twin.clock import Clock, WallClock
 from hanzo_twin.errors import ConflictError, NotFoundError
 from hanzo_twin.stores.database import Database
-from hanzo_twin.stores.records import CheckpointRecord, RuntimeRecord
-from hanzo_twin.stores.tables import checkpoints, runtimes
+from hanzo_twin.stores.records import RuntimeRecord
+from hanzo_twin.stores.tables import runtimes
 
 
 class RuntimeRepository:
@@ -77,13 +77,6 @@ class RuntimeRepository:
             rows = await connection.execute(select(runtimes).order_by(runtimes.c.started_at))
         return [RuntimeRecord(**row._asdict()) for row in rows]
 
-    async def silent(self, seconds: float) -> Sequence[RuntimeRecord]:
-        """Runtimes that have not been heard of for so long [s]."""
-        since = self._now() - timedelta(seconds=seconds)
-        async with self._database.transaction() as connection:
-            rows = await connection.execute(select(runtimes).where(runtimes.c.heartbeat_at < since))
-        return [RuntimeRecord(**row._asdict()) for row in rows]
-
     async def remove(self, twin_id: UUID) -> None:
         """Forget the runtime of a twin, if it has one."""
         async with self._database.transaction() as connection:
@@ -91,56 +84,3 @@ class RuntimeRepository:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now(), UTC)
-
-
-class CheckpointRepository:
-    """Where the states of twins lie in the object store."""
-
-    def __init__(self, database: Database, clock: Clock | None = None) -> None:
-        self._database = database
-        self._clock = clock or WallClock()
-
-    async def add(self, twin_id: UUID, *, time: float, object_key: str, sha256: str) -> CheckpointRecord:
-        """Note a checkpoint whose object is stored; ``time`` is device time [s].
-
-        Raises:
-            ConflictError: the twin does not exist (any more).
-        """
-        values = {
-            "id": uuid4(),
-            "twin_id": twin_id,
-            "time": time,
-            "object_key": object_key,
-            "sha256": sha256,
-            "created_at": datetime.fromtimestamp(self._clock.now(), UTC),
-        }
-        async with self._database.transaction() as connection:
-            row = (await connection.execute(insert(checkpoints).values(values).returning(checkpoints))).one()
-        return CheckpointRecord(**row._asdict())
-
-    async def list(self, twin_id: UUID, *, limit: int = 100) -> Sequence[CheckpointRecord]:
-        """Checkpoints of a twin, the newest first."""
-        query = select(checkpoints).where(checkpoints.c.twin_id == twin_id)
-        query = query.order_by(checkpoints.c.created_at.desc(), checkpoints.c.id).limit(limit)
-        async with self._database.transaction() as connection:
-            return [CheckpointRecord(**row._asdict()) for row in await connection.execute(query)]
-
-    async def latest(self, twin_id: UUID) -> CheckpointRecord:
-        """The newest checkpoint of a twin.
-
-        Raises:
-            NotFoundError: it has none.
-        """
-        newest = await self.list(twin_id, limit=1)
-        if not newest:
-            raise NotFoundError(f"Twin {twin_id} has no checkpoint.")
-        return newest[0]
-
-    async def keep_newest(self, twin_id: UUID, count: int) -> Sequence[CheckpointRecord]:
-        """Forget all but the newest ``count`` and return the forgotten, whose objects the caller deletes."""
-        newest = select(checkpoints.c.id).where(checkpoints.c.twin_id == twin_id)
-        newest = newest.order_by(checkpoints.c.created_at.desc(), checkpoints.c.id).limit(count)
-        old = (checkpoints.c.twin_id == twin_id) & checkpoints.c.id.not_in(newest)
-        async with self._database.transaction() as connection:
-            rows = await connection.execute(delete(checkpoints).where(old).returning(checkpoints))
-            return [CheckpointRecord(**row._asdict()) for row in rows]

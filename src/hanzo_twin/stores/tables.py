@@ -103,18 +103,6 @@ scene_versions = Table(
     Index(None, "sha256"),
 )
 
-checkpoints = Table(
-    "checkpoints",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("twin_id", Uuid, ForeignKey("twins.id", ondelete="CASCADE"), nullable=False),
-    Column("time", Double, nullable=False),
-    Column("object_key", Text, nullable=False),
-    Column("sha256", String(64), nullable=False),
-    Column("created_at", _TIME, nullable=False),
-    Index(None, "twin_id", "created_at"),
-)
-
 jobs = Table(
     "jobs",
     metadata,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, tuple_, update
 
 from hanzo_twin.clock import Clock, WallClock
 from hanzo_twin.errors import ConflictError, InvalidInputError, NotFoundError, nearest
@@ -106,7 +106,6 @@ class TwinRepository:
         name: str | None = None,
         desired: Desired | None = None,
         phases: Collection[Phase] = (),
-        parent_id: UUID | None = None,
         limit: int = 100,
         cursor: str = "",
     ) -> Page[TwinRecord]:
@@ -124,8 +123,7 @@ class TwinRepository:
         """
         if not 1 <= limit <= PAGE_MAX:
             raise InvalidInputError(f"A page of {limit} twins was asked for.", hint=f"Allowed: 1 to {PAGE_MAX}.")
-        columns: dict[str, object] = {"organization": organization, "engine": engine, "kind": kind}
-        columns |= {"desired": desired, "parent_id": parent_id}
+        columns = {"organization": organization, "engine": engine, "kind": kind, "desired": desired}
         wanted = [twins.c[column] == value for column, value in columns.items() if value is not None]
         wanted += [twins.c.tags.contains(list(tags))] if tags else []
         wanted += [twins.c.name.icontains(name, autoescape=True)] if name else []
@@ -169,16 +167,9 @@ class TwinRepository:
             changes["tags"] = list(tags)
         return await self._change(twin_id, organization, revision, changes)
 
-    async def set_desired(
-        self, twin_id: UUID, desired: Desired, *, organization: str | None, revision: int | None = None
-    ) -> TwinRecord:
-        """Say what the user wants.
-
-        Raises:
-            NotFoundError: no such twin.
-            ConflictError: it was changed meanwhile.
-        """
-        return await self._change(twin_id, organization, revision, {"desired": desired})
+    async def set_desired(self, twin_id: UUID, desired: Desired, *, organization: str | None) -> TwinRecord:
+        """Say what the user wants. Raises NotFoundError."""
+        return await self._change(twin_id, organization, None, {"desired": desired})
 
     async def _change(
         self, twin_id: UUID, organization: str | None, revision: int | None, changes: Mapping[str, Any]
@@ -197,31 +188,17 @@ class TwinRepository:
             f"Twin {twin_id} was changed meanwhile: it has revision {now}, not {revision}.", hint="Read it again."
         )
 
-    async def set_phase(
-        self, twin_id: UUID, phase: Phase, detail: str = "", *, expected: Collection[Phase] = ()
-    ) -> TwinRecord:
-        """Say what is; for the controller. The revision stays.
-
-        Args:
-            expected: change only from one of these.
-
-        Raises:
-            NotFoundError: no such twin.
-            ConflictError: it is in another phase.
-        """
-        allowed = [twins.c.phase.in_(expected)] if expected else []
-        statement = update(twins).where(_is(twin_id, None), *allowed).values(phase=phase, phase_detail=detail)
+    async def set_phase(self, twin_id: UUID, phase: Phase, detail: str = "") -> TwinRecord:
+        """Say what is; for the controller. The revision stays. Raises NotFoundError."""
+        statement = update(twins).where(_is(twin_id, None)).values(phase=phase, phase_detail=detail)
         async with self._database.transaction() as connection:
             row = (await connection.execute(statement.returning(twins))).one_or_none()
-            if row is not None:
-                return _record(row)
-            found = await connection.scalar(select(twins.c.phase).where(_is(twin_id, None)))
-        if found is None:
+        if row is None:
             raise _missing(twin_id)
-        raise ConflictError(f"Twin {twin_id} is {found}; expected: {', '.join(sorted(expected))}.")
+        return _record(row)
 
     async def delete(self, twin_id: UUID, *, organization: str | None) -> None:
-        """Remove the twin with its runtime and checkpoint rows; its forks stay, without a parent.
+        """Remove the twin with its runtime row; its forks stay, without a parent.
 
         Raises:
             NotFoundError: no such twin.
@@ -236,12 +213,6 @@ class TwinRepository:
         over = twins.c.ephemeral & (twins.c.expires_at <= self._now())
         async with self._database.transaction() as connection:
             return [_record(row) for row in await connection.execute(select(twins).where(over))]
-
-    async def count_by_phase(self) -> Mapping[str, int]:
-        """Number of twins in each phase that occurs."""
-        query = select(twins.c.phase, func.count().label("twins")).group_by(twins.c.phase)
-        async with self._database.transaction() as connection:
-            return {row.phase: row.twins for row in await connection.execute(query)}
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now(), UTC)

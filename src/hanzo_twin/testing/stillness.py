@@ -17,13 +17,12 @@ class Stillness:
     """How far bodies went from where they started.
 
     Args:
-        moved: the farthest that a body's origin went, m. turned: the most that one turned, rad.
+        moved: the farthest that a body's origin went, m.
         speed: the fastest that one is at the end, m/s.
         worst: path of the body that went farthest, "" where there is none.
     """
 
     moved: float
-    turned: float
     speed: float
     worst: str
 
@@ -46,12 +45,10 @@ def stillness(
     finally:
         simulation.close()
     if not scene.bodies:
-        return Stillness(moved=0.0, turned=0.0, speed=0.0, worst="")
+        return Stillness(moved=0.0, speed=0.0, worst="")
     distances = np.linalg.norm(state.body_poses[:, :3] - start[:, :3], axis=1)
-    alike = np.abs(np.einsum("ij,ij->i", state.body_poses[:, 3:], start[:, 3:]))
     return Stillness(
         moved=float(distances.max()),
-        turned=float(2 * np.arccos(np.minimum(1.0, alike.min()))),
         speed=float(np.linalg.norm(state.body_velocities[:, :3], axis=1).max()),
         worst=list(scene.bodies)[int(distances.argmax())],
     )

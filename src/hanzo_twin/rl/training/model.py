@@ -10,7 +10,6 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from hanzo_twin.errors import InvalidInputError, nearest
 from hanzo_twin.rl.training.checkpoints import Checkpoint
-from hanzo_twin.rl.training.presets import hyperparameters
 from hanzo_twin.rl.training.spec import TrainingSpec
 
 _CLASSES = {"ppo": stable_baselines3.PPO, "sac": stable_baselines3.SAC, "td3": stable_baselines3.TD3}
@@ -64,7 +63,3 @@ def load_model(env: VecEnv, spec: TrainingSpec, checkpoint: Checkpoint) -> Any:
     if replay.exists():
         model.load_replay_buffer(str(replay))
     return model
-
-
-def discount(spec: TrainingSpec, task: str) -> float:
-    return float(hyperparameters(spec, task)["gamma"])

@@ -62,7 +62,6 @@ class HistoryReader:
         addresses: Sequence[str] = (),
         start: float | None = None,
         end: float | None = None,
-        after: int = 0,
         limit: int | None = None,
         newest: bool = False,
     ) -> pa.Table:
@@ -71,7 +70,6 @@ class HistoryReader:
         Args:
             kinds / addresses: only these; empty for all.
             start / end: device time [s], UTC; the end is not included.
-            after: only frames with a greater sequence number; to follow a history, pass the last one seen.
             limit: at most so many rows, the first ones, or with ``newest`` the last ones.
 
         Raises:
@@ -81,10 +79,10 @@ class HistoryReader:
         """
         if limit is not None and limit < 0:
             raise InvalidInputError(f"A limit of {limit} rows was asked for; it cannot be negative.")
-        wanted = _expression(kinds, addresses, start, end, after)
+        wanted = _expression(kinds, addresses, start, end)
         pieces: list[pa.Table] = []
         missing = limit
-        for piece in self._pieces(wanted, after, newest=newest):
+        for piece in self._pieces(wanted, newest=newest):
             if missing is not None:
                 piece = piece.slice(max(0, len(piece) - missing) if newest else 0, missing)
                 missing -= len(piece)
@@ -94,9 +92,9 @@ class HistoryReader:
         ordered = reversed(pieces) if newest else pieces
         return pa.concat_tables([PLAIN_SCHEMA.empty_table(), *ordered])
 
-    def tail(self, count: int = 100, *, kinds: Sequence[Kind] = (), addresses: Sequence[str] = ()) -> pa.Table:
+    def tail(self, count: int = 100, *, kinds: Sequence[Kind] = ()) -> pa.Table:
         """The last ``count`` rows."""
-        return self.read(kinds=kinds, addresses=addresses, limit=count, newest=True)
+        return self.read(kinds=kinds, limit=count, newest=True)
 
     def export(
         self,
@@ -119,7 +117,7 @@ class HistoryReader:
             raise InvalidInputError(
                 f"A history cannot be exported to '{path.name}'.", hint="Name a file that ends in .csv or .parquet."
             )
-        pieces = self._pieces(_expression(kinds, addresses, start, end, 0), 0, newest=False)
+        pieces = self._pieces(_expression(kinds, addresses, start, end), newest=False)
         temporary = path.with_name(f".{path.name}.tmp")
         try:
             rows = _write_csv(temporary, pieces) if path.suffix == ".csv" else _write_parquet(temporary, pieces)
@@ -130,10 +128,10 @@ class HistoryReader:
             temporary.unlink(missing_ok=True)
         return rows
 
-    def _pieces(self, wanted: pc.Expression, after: int, *, newest: bool) -> Iterator[pa.Table]:
+    def _pieces(self, wanted: pc.Expression, *, newest: bool) -> Iterator[pa.Table]:
         """Filtered rows, file by file; from the newest file backwards with ``newest``."""
         snapshot = take_snapshot(self.directory)
-        segments = [segment.path for segment in snapshot.segments if segment.last > after]
+        segments = [segment.path for segment in snapshot.segments]
         sources: list[Path | pa.Table] = [*segments, snapshot.tail()]
         for source in reversed(sources) if newest else sources:
             if isinstance(source, Path):
@@ -147,9 +145,9 @@ class HistoryReader:
 
 
 def _expression(
-    kinds: Sequence[Kind], addresses: Sequence[str], start: float | None, end: float | None, after: int
+    kinds: Sequence[Kind], addresses: Sequence[str], start: float | None, end: float | None
 ) -> pc.Expression:
-    wanted = pc.field("sequence") > after
+    wanted = pc.scalar(True)
     if kinds:
         wanted &= pc.field("kind").cast(pa.string()).isin([kind.label for kind in kinds])
     if addresses:

@@ -24,18 +24,11 @@ PARTICIPATION = 0.05
 class Sensitivity:
     """Args:
     singular_values: S [P], largest first: RMS answer of the data to one unit in each direction.
-    directions: Vᵀ [P, P], one direction a row.
     groups: parameters (indices) that take part in each direction that changes nothing.
     """
 
     singular_values: FloatArray
-    directions: FloatArray
     groups: tuple[tuple[int, ...], ...]
-
-    @property
-    def undetermined(self) -> tuple[int, ...]:
-        """Indices of the parameters that take part in a direction that changes nothing."""
-        return tuple(sorted({index for group in self.groups for index in group}))
 
 
 def analyse(jacobian: FloatArray) -> Sensitivity:
@@ -50,7 +43,7 @@ def analyse(jacobian: FloatArray) -> Sensitivity:
     _, values, directions = np.linalg.svd(padded / np.sqrt(max(count, 1)), full_matrices=False)
     floor = max(RELATIVE_FLOOR * float(values[0]), NULL_FLOOR)
     null = values < floor if values[0] >= ABSOLUTE_FLOOR else np.ones(parameters, dtype=bool)
-    return Sensitivity(singular_values=values, directions=directions, groups=_groups(directions[null]))
+    return Sensitivity(singular_values=values, groups=_groups(directions[null]))
 
 
 def _groups(null: FloatArray) -> tuple[tuple[int, ...], ...]:

@@ -53,7 +53,6 @@ def test_ranges_and_names(reader: HistoryReader) -> None:
     assert part["sequence"].unique().to_pylist() == [4]
     assert part["time"][0].as_py() == datetime.datetime(1970, 1, 1, 0, 0, 3)
     assert reader.read(start=3.0, end=3.0).num_rows == 0
-    assert reader.read(after=9)["sequence"].unique().to_pylist() == [10, 11]
 
 
 def test_first_and_last_rows(reader: HistoryReader) -> None:

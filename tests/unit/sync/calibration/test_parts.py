@@ -180,7 +180,7 @@ class TestSensitivity:
 
     def test_nothing_is_determined_when_nothing_matters(self) -> None:
         found = analyse(1e-5 * np.random.default_rng(0).normal(size=(200, 2)))
-        assert found.undetermined == (0, 1)
+        assert found.groups == ((0,), (1,))
 
 
 class TestIntervals:
