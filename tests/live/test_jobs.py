@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.live.cutting_proxy import cutting_proxy
-from tests.live.test_cli_platform import Platform
+from tests.live.served import Platform, running
 
 from hanzo_twin.client import Client
 from hanzo_twin.errors import ConflictError, InvalidInputError, NotFoundError
@@ -75,12 +75,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     found.environment["PYTHONPATH"] = os.pathsep.join(
         filter(None, (str(package), found.environment.get("PYTHONPATH", "")))
     )
-    found.start()
-    try:
+    with running(found):
         yield found
-    finally:
-        if found.process.poll() is None:
-            assert found.stop() == 0
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 import pytest
+from tests.live.api_server import free_port
 from tests.live.cutting_proxy import cutting_proxy
 from tests.live.runtimes import definition
 
@@ -43,12 +44,6 @@ def until(what: str, found: Callable[[], T | None], *, within_s: float = 60.0) -
             return answer
         time.sleep(0.05)
     raise AssertionError(f"{what}: not within {within_s:g} s")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.live.test_cli_platform import Platform
+from tests.live.served import Platform, running
 
 from hanzo_twin.client import Client
 
@@ -31,13 +31,8 @@ hyperparameters: {n_steps: 64, batch_size: 64, n_epochs: 2}
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    found = Platform(tmp_path_factory.mktemp("training"))
-    found.start()
-    try:
-        yield found
-    finally:
-        if found.process.poll() is None:
-            assert found.stop() == 0
+    with running(Platform(tmp_path_factory.mktemp("training"))) as started:
+        yield started
 
 
 def test_a_policy_is_trained_through_a_kill_stored_judged_and_put_to_work(platform: Platform, tmp_path: Path) -> None:

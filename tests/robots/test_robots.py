@@ -10,12 +10,13 @@ from functools import cache
 import pytest
 
 from hanzo_twin import plugins
-from hanzo_twin.engines.port import Engine, load_engine
-from hanzo_twin.errors import NotInstalledError, SceneError
+from hanzo_twin.engines.port import Engine
+from hanzo_twin.errors import SceneError
 from hanzo_twin.scene.load import inspect_scene
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.testing.robots import ROBOTS, RobotFile, load_robot, try_robot
 from hanzo_twin.testing.stillness import stillness
+from hanzo_twin.testing.suite import installed_with_dynamics
 
 BROKEN = {
     "TIAGo": "bad-inertia",
@@ -38,13 +39,7 @@ def named(robot: RobotFile) -> str:
 
 @pytest.fixture(params=plugins.names(plugins.ENGINES))
 def engine(request: pytest.FixtureRequest) -> Engine:
-    try:
-        engine = load_engine(str(request.param))
-    except NotInstalledError as missing:
-        pytest.skip(str(missing))
-    if not engine.capabilities().dynamics:
-        pytest.skip(f"engine '{request.param}' has no dynamics")
-    return engine
+    return installed_with_dynamics(str(request.param))
 
 
 @cache

@@ -15,7 +15,7 @@ from hanzo_twin.errors import UnsupportedError
 from hanzo_twin.scene.model import Axis, Drive, Scene
 from hanzo_twin.spatial import FloatArray, rotation_matrix
 from hanzo_twin.testing import feature_scenes, scenes
-from hanzo_twin.testing.suite import EngineSuite, expect_known_gap
+from hanzo_twin.testing.suite import EngineSuite
 
 CONFIG = EngineConfig(step_hz=1000.0)
 _G = 9.81
@@ -33,10 +33,6 @@ def running(engine: Engine, scene: Scene, config: EngineConfig = CONFIG) -> Iter
 
 class FeatureSuite(EngineSuite):
     """Tests that ask an engine for one feature."""
-
-    @pytest.fixture(autouse=True)
-    def known_gap(self, request: pytest.FixtureRequest, engine: Engine) -> None:
-        expect_known_gap(request, engine)
 
     @staticmethod
     def need(capabilities: EngineCapabilities, *features: str) -> None:

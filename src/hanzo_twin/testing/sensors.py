@@ -25,12 +25,12 @@ from hanzo_twin.engines.port import (
     load_engine,
 )
 from hanzo_twin.engines.state import SimState
-from hanzo_twin.errors import NotFoundError, NotInstalledError, StateError, UnsupportedError
+from hanzo_twin.errors import NotFoundError, StateError, UnsupportedError
 from hanzo_twin.sensors.camera import RenderParams
 from hanzo_twin.sensors.mirror import picture_renderer
 from hanzo_twin.sensors.port import MotionSource
 from hanzo_twin.testing import sensor_scenes as lab
-from hanzo_twin.testing.suite import without_garbage_collection
+from hanzo_twin.testing.suite import EngineSuite, without_garbage_collection
 
 CONFIG = EngineConfig(step_hz=500.0)
 SCENE = lab.laboratory()
@@ -45,24 +45,8 @@ def same(first: Observation, second: Observation) -> bool:
     )
 
 
-class SensorConformance:
+class SensorConformance(EngineSuite):
     """The behaviour of `Simulation.get_observation` of sensors and cameras, and of `Simulation.render`."""
-
-    @pytest.fixture
-    def engine_name(self) -> str:
-        """Name of the engine under test, as registered in its entry point."""
-        raise NotImplementedError("Define the fixture engine_name in the subclass.")
-
-    @pytest.fixture
-    def engine(self, engine_name: str) -> Engine:
-        try:
-            return load_engine(engine_name)
-        except NotInstalledError as missing:
-            pytest.skip(str(missing))
-
-    @pytest.fixture
-    def capabilities(self, engine: Engine) -> EngineCapabilities:
-        return engine.capabilities()
 
     @pytest.fixture
     def simulation(self, engine: Engine) -> Iterator[Simulation]:

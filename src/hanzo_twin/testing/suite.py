@@ -32,8 +32,25 @@ def without_garbage_collection() -> Iterator[None]:
         gc.enable()
 
 
+def installed(name: str) -> Engine:
+    """The engine registered as ``name``; the test that asks is skipped where its extra is missing."""
+    try:
+        return load_engine(name)
+    except NotInstalledError as missing:
+        pytest.skip(str(missing))
+
+
+def installed_with_dynamics(name: str) -> Engine:
+    """As `installed`; the test is also skipped where the engine knows no masses and forces."""
+    engine = installed(name)
+    if not engine.capabilities().dynamics:
+        pytest.skip(f"engine '{name}' has no dynamics")
+    return engine
+
+
 class EngineSuite:
-    """Tests of one engine; what it cannot do, by its own capabilities, is skipped."""
+    """Tests of one engine; what it cannot do, by its own capabilities, is skipped, and where it says that it has a gap
+    the test must fail."""
 
     @pytest.fixture
     def engine_name(self) -> str:
@@ -42,11 +59,12 @@ class EngineSuite:
 
     @pytest.fixture
     def engine(self, engine_name: str) -> Engine:
-        try:
-            return load_engine(engine_name)
-        except NotInstalledError as missing:
-            pytest.skip(str(missing))
+        return installed(engine_name)
 
     @pytest.fixture
     def capabilities(self, engine: Engine) -> EngineCapabilities:
         return engine.capabilities()
+
+    @pytest.fixture(autouse=True)
+    def known_gap(self, request: pytest.FixtureRequest, engine: Engine) -> None:
+        expect_known_gap(request, engine)
