@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -156,6 +155,3 @@ class Pose:
     def as_array(self) -> FloatArray:
         """Position then quaternion (x, y, z, qw, qx, qy, qz) [7]."""
         return np.concatenate([self.position, self.orientation])
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"position": self.position.tolist(), "orientation": self.orientation.tolist()}

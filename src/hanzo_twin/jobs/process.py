@@ -52,10 +52,6 @@ class JobProcess:
         return cls(process, pipe)
 
     @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
     def returncode(self) -> int | None:
         """None while it runs; negative: the signal that ended it."""
         return self._process.returncode

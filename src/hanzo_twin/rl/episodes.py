@@ -122,16 +122,6 @@ class Episodes:
         self._unbounded = not (np.isfinite(self.layout.low).any() or np.isfinite(self.layout.high).any())
 
     @property
-    def over(self) -> BoolArray:
-        """Worlds whose episode ended and that were not reset since [N]."""
-        return self._over
-
-    @property
-    def begun(self) -> bool:
-        """Whether all worlds are in an episode."""
-        return bool((self._episodes >= 0).all())
-
-    @property
     def values(self) -> Values | None:
         """What the randomization drew for all worlds."""
         return None if self._randomizer is None else self._randomizer.values

@@ -39,7 +39,6 @@ from hanzo_twin.errors import AddressError, nearest
 from hanzo_twin.scene.model import Joint, Scene
 
 QuantityKind = Literal["parameter", "state", "input", "reading"]
-PrimKind = Literal["body", "joint", "material", "gravity", "articulation", "prim"]
 
 _ADDRESS = re.compile(
     r"^(?P<path>(?:/[A-Za-z_][A-Za-z0-9_]*)+)\.(?P<attribute>[A-Za-z_][A-Za-z0-9_:]*)(?:\.(?P<component>[wxyz]))?$"
@@ -94,18 +93,14 @@ class Quantity:
     """What one address stands for in one scene.
 
     Args:
-        prim: what the address's prim is.
         unit: SI unit as text, such as ``N·m·s/rad``; "" where the scene cannot know it.
         dimension: name used by drift thresholds and metrics: ``position``, ``velocity``, ``temperature`` …
-        positive: True for a parameter that must be greater than zero (masses), which is fitted on a log scale.
     """
 
     address: Address
     kind: QuantityKind
-    prim: PrimKind
     unit: str
     dimension: str
-    positive: bool = False
 
 
 def describe(scene: Scene, address: str | Address) -> Quantity:
@@ -134,10 +129,7 @@ def _describe(scene: Scene, address: Address) -> Quantity:
     if path in scene.bodies:
         if attribute in BODY_PARAMETERS:
             unit = {"mass": "kg", "inertiaScale": "1", "centerOfMass": "m"}[attribute]
-            positive = attribute != "centerOfMass"
-            return Quantity(
-                address=address, kind="parameter", prim="body", unit=unit, dimension=attribute, positive=positive
-            )
+            return Quantity(address=address, kind="parameter", unit=unit, dimension=attribute)
         if attribute in BODY_STATES:
             unit, dimension = {
                 "xformOp:translate": ("m", "position"),
@@ -145,17 +137,17 @@ def _describe(scene: Scene, address: Address) -> Quantity:
                 "linearVelocity": ("m/s", "velocity"),
                 "angularVelocity": ("rad/s", "velocity"),
             }[attribute]
-            return Quantity(address=address, kind="state", prim="body", unit=unit, dimension=dimension)
+            return Quantity(address=address, kind="state", unit=unit, dimension=dimension)
     if path in scene.materials and attribute in MATERIAL_PARAMETERS:
-        return Quantity(address=address, kind="parameter", prim="material", unit="1", dimension="friction")
+        return Quantity(address=address, kind="parameter", unit="1", dimension="friction")
     if path == scene.gravity_path and attribute == "gravity":
-        return Quantity(address=address, kind="parameter", prim="gravity", unit="m/s²", dimension="acceleration")
+        return Quantity(address=address, kind="parameter", unit="m/s²", dimension="acceleration")
     known = set(scene.prim_paths) | set(scene.bodies) | set(scene.materials) | {scene.gravity_path}
     if path not in known:
         raise AddressError(
             f"'{address}': the scene has no prim '{path}'.", hint=nearest(path, known | set(scene.joints))
         )
-    return Quantity(address=address, kind="reading", prim="prim", unit="", dimension=attribute)
+    return Quantity(address=address, kind="reading", unit="", dimension=attribute)
 
 
 def _describe_joint(joint: Joint, address: Address) -> Quantity:
@@ -181,7 +173,7 @@ def _describe_joint(joint: Joint, address: Address) -> Quantity:
             "parameter" if attribute in JOINT_PARAMETERS else "state" if attribute in JOINT_STATES else "input"
         )
         dimension = {"targetPosition": "position", "targetVelocity": "velocity"}.get(attribute, attribute)
-        return Quantity(address=address, kind=kind, prim="joint", unit=units[attribute], dimension=dimension)
+        return Quantity(address=address, kind=kind, unit=units[attribute], dimension=dimension)
     if joint.kind in ("revolute", "prismatic"):
         raise AddressError(f"Joint '{joint.path}' has no attribute '{attribute}'.", hint=nearest(attribute, units))
     raise AddressError(

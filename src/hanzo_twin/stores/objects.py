@@ -112,14 +112,6 @@ class ObjectStore:
             found = await obstore.head_async(self._store, check_key(key))
         return ObjectInfo(key=key, size=found["size"])
 
-    async def exists(self, key: str) -> bool:
-        """Whether there is an object."""
-        try:
-            await self.info(key)
-        except NotFoundError:
-            return False
-        return True
-
     async def list(self, prefix: str = "") -> Sequence[ObjectInfo]:
         """Objects below ``prefix`` (whole parts: ``a`` finds ``a/b``, not ``ab``), by key."""
         with self._errors(prefix):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from hanzo_twin.clock import Clock
@@ -31,11 +31,6 @@ class SyncEvent:
     kind: str
     message: str
     detail: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        values = asdict(self)
-        values["time"] = None if self.time != self.time else self.time
-        return values
 
 
 class EventLog:

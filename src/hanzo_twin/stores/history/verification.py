@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -200,10 +199,3 @@ def _details(table: pa.Table) -> _Details:
     texts = tuple(text.encode() for text in table["detail"].drop_null().to_pylist())
     addresses = AddressTable(_dictionary(table["address"]).dictionary.to_pylist())
     return _Details(addresses=addresses, rows=np.flatnonzero(present), texts=texts)
-
-
-def describe(directory: Path, report: VerificationReport) -> str:
-    """The report in words."""
-    if report.ok:
-        return f"{directory}: {report.head.sequence} frames, {report.rows} rows, all as written. Head {report.head}."
-    return "\n".join([f"{directory}: {len(report.problems)} problems.", *(f"  {each}" for each in report.problems)])
