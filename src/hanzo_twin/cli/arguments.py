@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -15,6 +15,9 @@ from hanzo_twin.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from hanzo_twin.client import Client
+    from hanzo_twin.service.views import Page
+
+T = TypeVar("T")
 
 Twin = Annotated[str, typer.Argument(metavar="TWIN", help="Name or id of the twin.", show_default=False)]
 XacroArguments = Annotated[
@@ -28,6 +31,18 @@ def connect(ctx: typer.Context) -> Client:
     from hanzo_twin.client import Client
 
     return Client(ctx.obj)
+
+
+def every(fetch: Callable[[str | None], Page[T]]) -> list[T]:
+    """The items of all pages; ``fetch`` gets the one that begins at a cursor, None for the first."""
+    found: list[T] = []
+    cursor = None
+    while True:
+        page = fetch(cursor)
+        found += page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
 
 
 def assignments(texts: Iterable[str]) -> dict[str, float]:

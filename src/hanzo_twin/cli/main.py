@@ -10,6 +10,7 @@ from hanzo_twin.cli import (
     calibrate,
     compare,
     demo,
+    fork,
     history,
     jobs,
     parameters,
@@ -22,7 +23,6 @@ from hanzo_twin.cli import (
     status,
     train,
     twins,
-    whatif,
 )
 from hanzo_twin.cli.group import Group
 from hanzo_twin.cli.output import Json, emit, say
@@ -63,7 +63,7 @@ def version(json: Json = False) -> None:
 serve.register(app)
 twins.register(app)
 status.register(app)
-whatif.register(app)
+fork.register(app)
 compare.register(app)
 history.register(app)
 calibrate.register(app)

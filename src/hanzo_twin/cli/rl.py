@@ -44,7 +44,7 @@ def inspect(
     twin: Twin = None,
     task: Task = None,
     engine: Engine = None,
-    worlds: Annotated[int, typer.Option(min=2, help="How many worlds.")] = 64,
+    num_envs: Annotated[int, typer.Option(min=2, help="Worlds that run together.")] = 64,
     seconds: Annotated[float, typer.Option(min=0.01, help="How long they run, s.")] = 5.0,
     seed: Annotated[int, typer.Option(help="Seed of the draws and of the actions.")] = 0,
     plot: Annotated[
@@ -55,7 +55,7 @@ def inspect(
     """Show how far domain randomization spreads the trajectories from one start under the same actions."""
     from hanzo_twin.rl.spread import measure_spread, plot_spread
 
-    spread = measure_spread(twin, task=task, engine=engine, num_envs=worlds, seconds=seconds, seed=seed)
+    spread = measure_spread(twin, task=task, engine=engine, num_envs=num_envs, seconds=seconds, seed=seed)
     if plot is not None:
         plot_spread(spread, plot)
     influence = spread.influence()
@@ -65,7 +65,7 @@ def inspect(
             name: {"min": float(v.min()), "max": float(v.max()), "influence": influence[name]}
             for name, v in spread.draws.items()
         }
-        emit({"worlds": worlds, "seconds": seconds, "draws": draws, "rms_from_nominal": distance})
+        emit({"num_envs": num_envs, "seconds": seconds, "draws": draws, "rms_from_nominal": distance})
         return
     table(
         ("DRAWN", "LEAST", "GREATEST", "INFLUENCE"),

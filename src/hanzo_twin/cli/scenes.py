@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hanzo_twin.cli import scene_files
-from hanzo_twin.cli.arguments import XacroArguments, connect, xacro_arguments
+from hanzo_twin.cli.arguments import XacroArguments, connect, every, xacro_arguments
 from hanzo_twin.cli.output import Json, console, emit, note, say, table
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from hanzo_twin.scene.diagnostics import Diagnosis
     from hanzo_twin.service.problems import DiagnosisView
-    from hanzo_twin.service.views import SceneView
 
 app = typer.Typer(no_args_is_help=True, help="Scenes: library, check, convert, upload, validate, download.")
 
@@ -168,17 +167,11 @@ def list_(
     json: Json = False,
 ) -> None:
     """List stored scenes: the newest version of each, or all versions of one."""
-    found: list[SceneView] = []
     with connect(ctx) as client:
-        if name is not None:
+        if name is None:
+            found = every(lambda cursor: client.list_scenes(cursor=cursor))
+        else:
             found = client.list_scene_versions(name)
-        cursor = None
-        while name is None:
-            page = client.list_scenes(cursor=cursor)
-            found += page.items
-            cursor = page.next_cursor
-            if cursor is None:
-                break
     if json:
         emit(found)
         return

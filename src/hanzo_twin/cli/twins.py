@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hanzo_twin.cli.arguments import Twin, assignments, connect
+from hanzo_twin.cli.arguments import Twin, assignments, connect, every
 from hanzo_twin.cli.output import Json, emit, fields, note, number, say, table, time_text
 from hanzo_twin.errors import DefinitionError, InvalidInputError, OutputError, RuntimeUnavailableError, counted
 
 if TYPE_CHECKING:
-    from hanzo_twin.service.views import StateView, TwinSummary, TwinView
+    from hanzo_twin.service.views import StateView, TwinView
 
 Timeout = Annotated[float, typer.Option("--timeout", min=0, max=300, help="Wait so long for it, s; 0 does not wait.")]
 
@@ -70,15 +70,9 @@ def list_(
     json: Json = False,
 ) -> None:
     """List twins."""
-    found: list[TwinSummary] = []
+    filters: dict[str, Any] = {"organization": organization, "tag": tag or (), "engine": engine}
     with connect(ctx) as client:
-        cursor = None
-        while True:
-            page = client.list_twins(organization=organization, tag=tag or (), engine=engine, cursor=cursor)
-            found += page.items
-            cursor = page.next_cursor
-            if cursor is None:
-                break
+        found = every(lambda cursor: client.list_twins(**filters, cursor=cursor))
     if json:
         emit(found)
         return

@@ -15,6 +15,9 @@ from hanzo_twin.rl.resolve import TwinId
 from hanzo_twin.rl.task import Recipe, Task
 from hanzo_twin.spatial import FloatArray
 
+# More curves in one picture than this are not looked at.
+_MOST_DRAWN = 8
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Spread:
@@ -95,7 +98,7 @@ def measure_spread(
         alone.close()
 
 
-def plot_spread(spread: Spread, path: Path, *, most: int = 8) -> None:
+def plot_spread(spread: Spread, path: Path) -> None:
     """Draw the quantities that spread most, and what they go with, into ``path`` (.png, .svg or .pdf).
 
     Raises:
@@ -104,7 +107,7 @@ def plot_spread(spread: Spread, path: Path, *, most: int = 8) -> None:
     from hanzo_twin.rl.plotting import new_figure
 
     scale = np.nanstd(spread.values, axis=(0, 1)) + np.nanmax(np.abs(spread.nominal), axis=0) + 1e-12
-    chosen = np.sort(np.argsort(-spread.rms() / scale)[:most])
+    chosen = np.sort(np.argsort(-spread.rms() / scale)[:_MOST_DRAWN])
     rows = -(-(len(chosen) + 1) // 3)
     figure = new_figure(width=12.0, height=2.8 * rows)
     axes = figure.subplots(rows, 3, squeeze=False).ravel()

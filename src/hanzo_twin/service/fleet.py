@@ -35,14 +35,7 @@ async def running_twins(platform: Platform) -> list[RunningTwin]:
     """
     runtimes = {each.twin_id: each for each in await platform.runtimes.list()}
     gate = asyncio.Semaphore(_AT_ONCE)
-    found: list[TwinRecord] = []
-    cursor = ""
-    while True:
-        page = await platform.twins.list(organization=None, phases=RUNNING, limit=1000, cursor=cursor)
-        found += page.items
-        cursor = page.next_cursor
-        if not cursor:
-            break
+    found = await platform.twins.every(phases=RUNNING)
     asked = [_ask(twin, runtimes[twin.id], gate) for twin in found if twin.id in runtimes]
     return [each for each in await asyncio.gather(*asked) if each is not None]
 

@@ -186,16 +186,8 @@ async def find_scene(platform: Platform, scene: str) -> SceneRecord:
 
 async def _users(platform: Platform, scene: SceneRecord) -> list[str]:
     prefix = f"s3://{platform.settings.storage.buckets.scenes}/{scene.organization}/{scene.name}/v"
-    users: list[str] = []
-    cursor = ""
-    while True:
-        page = await platform.twins.list(organization=None, limit=1000, cursor=cursor)
-        users += [
-            each.name for each in page.items if any(uri.startswith(prefix) for uri in _scene_uris(each.definition))
-        ]
-        cursor = page.next_cursor
-        if not cursor:
-            return users
+    twins = await platform.twins.every()
+    return [each.name for each in twins if any(uri.startswith(prefix) for uri in _scene_uris(each.definition))]
 
 
 def _scene_uris(definition: Any) -> list[str]:

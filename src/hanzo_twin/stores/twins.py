@@ -137,6 +137,17 @@ class TwinRepository:
             items=items, next_cursor=make_cursor(items[-1].created_at, items[-1].id) if len(rows) > limit else ""
         )
 
+    async def every(self, *, phases: Collection[Phase] = ()) -> Sequence[TwinRecord]:
+        """Twins of all organizations, oldest first, in one of ``phases``, or in any."""
+        found: list[TwinRecord] = []
+        cursor = ""
+        while True:
+            page = await self.list(organization=None, phases=phases, limit=PAGE_MAX, cursor=cursor)
+            found += page.items
+            cursor = page.next_cursor
+            if not cursor:
+                return found
+
     async def update(
         self,
         twin_id: UUID,
