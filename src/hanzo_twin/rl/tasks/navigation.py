@@ -72,6 +72,99 @@ def _pillar(index: int, radius: float) -> Body:
     return parts.body(path, (2.0 * index, 8.0, 0.4), 10.0, [hull], kinematic=True)
 
 
+class _Course:
+    """What the terms of the task read and keep, for one scene with a planar base and round obstacles."""
+
+    def __init__(self, scene: Scene) -> None:
+        joints = planar_base(scene)
+        base = scene.bodies[scene.joints[joints[2]].child]
+        self._columns = joint_columns(scene, joints)
+        self._start = np.array(base.pose_world_body.position)
+        self._pillars = {path: body for path, body in scene.bodies.items() if body.kinematic and body.shapes}
+        self._radii = np.array([_radius(body) for body in self._pillars.values()])
+        self._base_radius = _radius(base)
+
+    def position(self, world: World) -> FloatArray:
+        return self._start[:2] + world.joint_positions[:, self._columns[:2]]
+
+    def yaw(self, world: World) -> FloatArray:
+        return world.joint_positions[:, self._columns[2]]
+
+    def distance(self, world: World) -> FloatArray:
+        return norm(world.memory["target"] - self.position(world))
+
+    def reached(self, world: World) -> BoolArray:
+        return self.distance(world) < SUCCESS_DISTANCE
+
+    def efficiency(self, world: World) -> FloatArray:
+        """Of an episode that reached the target: the way there over the way that was driven."""
+        direct = world.memory["direct"] - SUCCESS_DISTANCE
+        return np.where(self.reached(world), direct / np.maximum(world.memory["length"], direct), 0.0)
+
+    def seen_from_base(self, world: World) -> FloatArray:
+        """The target in the frame of the base [N, 3], m."""
+        x, y = (world.memory["target"] - self.position(world)).T
+        cosine, sine = np.cos(self.yaw(world)), np.sin(self.yaw(world))
+        return np.stack([cosine * x + sine * y, cosine * y - sine * x, np.zeros_like(x)], axis=1)
+
+    def gaps(self, world: World) -> FloatArray:
+        """Free distance [N, n_obstacles] between the base and each obstacle, m."""
+        away = world.memory["obstacles"] - self.position(world)[:, None]
+        return np.sqrt(away[:, :, 0] ** 2 + away[:, :, 1] ** 2) - self._radii - self._base_radius
+
+    def ranges(self, world: World) -> FloatArray:
+        return free_distances(self.position(world), self.yaw(world), world.memory["obstacles"], self._radii)
+
+    def begin(self, start: Start) -> None:
+        """Draw target, heading and obstacles, and put the obstacles where they were drawn."""
+        count = len(start.envs)
+        farthest = NEAREST_TARGET + (FARTHEST_TARGET - NEAREST_TARGET) * (0.3 + 0.7 * start.level)
+        target = layouts.targets(start.draws, nearest=NEAREST_TARGET, farthest=farthest)
+        start.joint_positions[:, self._columns[2]] = start.draws.uniform("yaw", low=-np.pi, high=np.pi)[:, 0]
+        start.remember("target", target)
+        start.remember("length", np.zeros(count))
+        start.remember("collisions", np.zeros(count))
+        start.remember("last", np.zeros((count, 2)) + self._start[:2])
+        start.remember("direct", norm(target - self._start[:2]))
+        places, hidden = self._drawn_obstacles(start, target)
+        start.remember("obstacles", places)
+        for index, (path, body) in enumerate(self._pillars.items()):
+            pose = np.zeros((count, 7))
+            pose[:, :2], pose[:, 3] = np.where(hidden[:, index, None], 0.0, places[:, index]), 1.0
+            pose[:, 2] = np.where(hidden[:, index], _AWAY, body.pose_world_body.position[2])
+            start.place(path, pose)
+
+    def _drawn_obstacles(self, start: Start, target: FloatArray) -> tuple[FloatArray, BoolArray]:
+        """Places [N, n_obstacles, 2] m, far away for those that are not used, and which are not [N, n_obstacles]."""
+        radii = self._radii
+        places = layouts.obstacles(start.draws, radii, target, half=HALF_ARENA, clearance=CLEARANCE, between=BETWEEN)
+        wanted = 2 + start.draws.integers("obstacles", max(1, len(radii) - 1))[:, 0]
+        rank = np.argsort(start.draws.uniform("chosen", len(radii)), axis=1, kind="stable")
+        unwanted = (rank >= wanted[:, None]) & (np.arange(len(radii)) >= BETWEEN)
+        hidden = np.isnan(places[:, :, 0]) | unwanted
+        places[hidden] = 100.0
+        return places, hidden
+
+    def remember(self, world: World) -> None:
+        now = self.position(world)
+        world.memory["length"] = world.memory["length"] + norm(now - world.memory["last"])
+        world.memory["collisions"] = world.memory["collisions"] + (self.gaps(world).min(axis=1) < _CONTACT)
+        world.memory["last"] = now
+
+    def observations(self) -> tuple[ObservationTerm, ...]:
+        plane, turn, height = self._columns[:2], self._columns[2], self._start[2]
+        return (
+            ObservationTerm(name="position", size=3, read=lambda w: _with_height(self.position(w), height)),
+            ObservationTerm(name="orientation", size=4, read=lambda w: _about_z(self.yaw(w)), low=-1.0, high=1.0),
+            ObservationTerm(name="relative_target", size=3, read=self.seen_from_base),
+            ObservationTerm(
+                name="linear_velocity", size=3, read=lambda w: _with_height(w.joint_velocities[:, plane], 0.0)
+            ),
+            ObservationTerm(name="angular_velocity", size=3, read=lambda w: _third(w.joint_velocities[:, turn])),
+            ObservationTerm(name="distance", size=1, read=lambda w: self.distance(w)[:, None], low=0.0),
+        )
+
+
 def build(scene: Scene, *, ranges: bool = False) -> Task:
     """The task for any scene with a planar base and kinematic cylinders as obstacles.
 
@@ -83,111 +176,30 @@ def build(scene: Scene, *, ranges: bool = False) -> Task:
     Raises:
         UnsupportedError: the scene has no such base.
     """
-    columns = joint_columns(scene, planar_base(scene))
-    base = scene.joints[planar_base(scene)[2]].child
-    start_position = np.array(scene.bodies[base].pose_world_body.position)
-    pillars, radii = _pillars(scene)
-    base_radius = _radius(scene.bodies[base])
-
-    def position(world: World) -> FloatArray:
-        return start_position[:2] + world.joint_positions[:, columns[:2]]
-
-    def yaw(world: World) -> FloatArray:
-        return world.joint_positions[:, columns[2]]
-
-    def to_target(world: World) -> FloatArray:
-        return world.memory["target"] - position(world)
-
-    def distance(world: World) -> FloatArray:
-        return norm(to_target(world))
-
-    def reached(world: World) -> BoolArray:
-        return distance(world) < SUCCESS_DISTANCE
-
-    def seen_from_base(world: World) -> FloatArray:
-        x, y = to_target(world).T
-        cosine, sine = np.cos(yaw(world)), np.sin(yaw(world))
-        return np.stack([cosine * x + sine * y, cosine * y - sine * x, np.zeros_like(x)], axis=1)
-
-    def gaps(world: World) -> FloatArray:
-        """Free distance [N, n_obstacles] between the base and each obstacle, m."""
-        away = world.memory["obstacles"] - position(world)[:, None]
-        return np.sqrt(away[:, :, 0] ** 2 + away[:, :, 1] ** 2) - radii - base_radius
-
-    def begin(start: Start) -> None:
-        count = len(start.envs)
-        farthest = NEAREST_TARGET + (FARTHEST_TARGET - NEAREST_TARGET) * (0.3 + 0.7 * start.level)
-        target = layouts.targets(start.draws, nearest=NEAREST_TARGET, farthest=farthest)
-        start.joint_positions[:, columns[2]] = start.draws.uniform("yaw", low=-np.pi, high=np.pi)[:, 0]
-        start.remember("target", target)
-        start.remember("length", np.zeros(count))
-        start.remember("collisions", np.zeros(count))
-        start.remember("last", np.zeros((count, 2)) + start_position[:2])
-        start.remember("direct", norm(target - start_position[:2]))
-        places = layouts.obstacles(start.draws, radii, target, half=HALF_ARENA, clearance=CLEARANCE, between=BETWEEN)
-        wanted = 2 + start.draws.integers("obstacles", max(1, len(radii) - 1))[:, 0]
-        rank = np.argsort(start.draws.uniform("chosen", len(radii)), axis=1, kind="stable")
-        unwanted = (rank >= wanted[:, None]) & (np.arange(len(radii)) >= BETWEEN)
-        hidden = np.isnan(places[:, :, 0]) | unwanted
-        places[hidden] = 100.0
-        start.remember("obstacles", places)
-        for index, path in enumerate(pillars):
-            pose = np.zeros((count, 7))
-            pose[:, :2], pose[:, 3] = np.where(hidden[:, index, None], 0.0, places[:, index]), 1.0
-            pose[:, 2] = np.where(hidden[:, index], _AWAY, scene.bodies[path].pose_world_body.position[2])
-            start.place(path, pose)
-
-    def remember(world: World) -> None:
-        now = position(world)
-        world.memory["length"] = world.memory["length"] + norm(now - world.memory["last"])
-        world.memory["collisions"] = world.memory["collisions"] + (gaps(world).min(axis=1) < _CONTACT)
-        world.memory["last"] = now
-
-    def efficiency(world: World) -> FloatArray:
-        length = np.maximum(world.memory["length"], world.memory["direct"] - SUCCESS_DISTANCE)
-        return np.where(reached(world), (world.memory["direct"] - SUCCESS_DISTANCE) / length, 0.0)
-
-    observations = [
-        ObservationTerm(name="position", size=3, read=lambda w: _with_height(position(w), start_position[2])),
-        ObservationTerm(name="orientation", size=4, read=lambda w: _about_z(yaw(w)), low=-1.0, high=1.0),
-        ObservationTerm(name="relative_target", size=3, read=seen_from_base),
-        ObservationTerm(
-            name="linear_velocity", size=3, read=lambda w: _with_height(w.joint_velocities[:, columns[:2]], 0.0)
-        ),
-        ObservationTerm(name="angular_velocity", size=3, read=lambda w: _third(w.joint_velocities[:, columns[2]])),
-        ObservationTerm(name="distance", size=1, read=lambda w: distance(w)[:, None], low=0.0),
-    ]
-    if ranges:
-        rays = ObservationTerm(
-            name="ranges",
-            size=RAYS,
-            read=lambda w: free_distances(position(w), yaw(w), w.memory["obstacles"], radii),
-            low=0.0,
-            high=RANGE,
-        )
-        observations.append(rays)
+    course = _Course(scene)
+    around = ObservationTerm(name="ranges", size=RAYS, read=course.ranges, low=0.0, high=RANGE)
     return Task(
         name="navigation_ranges" if ranges else "navigation",
-        observations=tuple(observations),
+        observations=(*course.observations(), *((around,) if ranges else ())),
         rewards=(
-            RewardTerm(name="distance", weight=-0.1, read=distance),
-            RewardTerm(name="reached", weight=10.0, read=lambda w: reached(w).astype(np.float64)),
+            RewardTerm(name="distance", weight=-0.1, read=course.distance),
+            RewardTerm(name="reached", weight=10.0, read=lambda w: course.reached(w).astype(np.float64)),
             RewardTerm(name="time", weight=-0.01, read=lambda w: np.ones(w.num_envs)),
         ),
-        ends=(EndTerm(name="reached", holds=reached),),
-        start=(begin,),
+        ends=(EndTerm(name="reached", holds=course.reached),),
+        start=(course.begin,),
         actions=Actions(kind="twist", max_twist=(1.0, 1.0, 1.0)),
         step_hz=STEP_HZ,
         max_seconds=MAX_STEPS / STEP_HZ,
-        success=reached,
+        success=course.reached,
         metrics=(
             ("path_length_m", lambda w: w.memory["length"]),
             ("time_s", lambda w: w.step_seconds * w.steps.astype(np.float64)),
             ("steps_in_contact", lambda w: w.memory["collisions"]),
-            ("path_efficiency", efficiency),
-            ("final_distance_m", distance),
+            ("path_efficiency", course.efficiency),
+            ("final_distance_m", course.distance),
         ),
-        remember=remember,
+        remember=course.remember,
     )
 
 
@@ -204,11 +216,6 @@ def free_distances(position: FloatArray, yaw: FloatArray, centers: FloatArray, r
     hits = (under > 0.0) & (ahead > 0.0)
     distance = np.where(hits, ahead - np.sqrt(np.maximum(under, 0.0)), RANGE)
     return np.asarray(np.minimum(np.maximum(distance, 0.0), RANGE).min(axis=2), dtype=np.float64)
-
-
-def _pillars(scene: Scene) -> tuple[list[str], FloatArray]:
-    paths = [path for path, body in scene.bodies.items() if body.kinematic and body.shapes]
-    return paths, np.array([_radius(scene.bodies[path]) for path in paths])
 
 
 def _radius(body: Body) -> float:

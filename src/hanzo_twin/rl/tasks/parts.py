@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from hanzo_twin.errors import UnsupportedError
 from hanzo_twin.scene.model import (
     Articulation,
     Body,
@@ -27,6 +28,16 @@ GRAVITY_PATH = "/World/physics"
 Vector = tuple[float, float, float]
 Color = tuple[float, float, float, float]
 GREY: Color = (0.55, 0.57, 0.6, 1.0)
+
+
+def check_bodies(task: str, scene: Scene, bodies: Iterable[str]) -> None:
+    """Raise UnsupportedError where ``scene`` lacks one of the ``bodies`` that ``task`` is about."""
+    for needed in bodies:
+        if needed not in scene.bodies:
+            raise UnsupportedError(
+                f"The task '{task}' needs the body '{needed}'; the scene '{scene.source}' has none.",
+                hint="Rename yours, or build a task of your own from hanzo_twin.rl.terms.",
+            )
 
 
 def shape(path: str, geometry: Geometry, at: Vector = (0.0, 0.0, 0.0), *, color: Color = GREY) -> Shape:

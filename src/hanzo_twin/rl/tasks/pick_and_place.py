@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from hanzo_twin.engines.port import EngineConfig
-from hanzo_twin.errors import UnsupportedError
 from hanzo_twin.rl.task import Actions, EndTerm, ObservationTerm, Recipe, RewardTerm, Task
 from hanzo_twin.rl.tasks import gripper, parts
 from hanzo_twin.rl.terms import (
@@ -72,12 +71,7 @@ def build(scene: Scene) -> Task:
     Raises:
         UnsupportedError: one of the bodies is missing.
     """
-    for needed in (CUBE, HAND):
-        if needed not in scene.bodies:
-            raise UnsupportedError(
-                f"The task 'pick_and_place' needs the body '{needed}'; the scene '{scene.source}' has none.",
-                hint="Rename yours, or build a task of your own from hanzo_twin.rl.terms.",
-            )
+    parts.check_bodies("pick_and_place", scene, (CUBE, HAND))
     joints = scene.articulations["/World/gantry"].joints
     rest = float(scene.bodies[CUBE].pose_world_body.position[2])
     to_goal = distance_to(CUBE, "goal")

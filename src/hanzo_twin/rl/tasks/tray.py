@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from hanzo_twin.engines.port import EngineConfig
-from hanzo_twin.errors import UnsupportedError
 from hanzo_twin.rl.task import Actions, EndTerm, ObservationTerm, Recipe, RewardTerm, Task
 from hanzo_twin.rl.tasks import gripper, parts
 from hanzo_twin.rl.terms import action_cost, joint_positions, joint_velocities, norm
@@ -21,6 +20,8 @@ PICK_HEIGHT = 0.5
 GOAL = (3.6, 0.0)
 LIFTED, PLACED = 0.03, 0.15
 STAGES = ("tray", "corridor", "door", "place", "done")
+# Where the tray is carried to in each stage.
+_WAY = np.array([[0.4, 0.0], [CORRIDOR_X + 0.3, 0.0], [DOOR_X + 0.5, 0.0], GOAL, GOAL])
 _PUSH = Drive(damping=400.0, max_effort=200.0)
 _LIFT = Drive(stiffness=8000.0, damping=800.0, max_effort=600.0)
 
@@ -88,6 +89,63 @@ def _surroundings() -> list[Shape]:
     return [*walls, *shelves]
 
 
+class _Errand:
+    """What the terms of the task read and keep; ``rest`` is the height of the tray on its shelf, m."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._pose = scene.bodies[TRAY].pose_world_body.as_array()
+        self.rest = float(self._pose[2])
+
+    def tray(self, world: World) -> FloatArray:
+        return world.body(TRAY).position
+
+    def progress(self, world: World) -> FloatArray:
+        """The stage reached [N]; one more at most in each step, and never less than before."""
+        stage, tray = world.memory["stage"], self.tray(world)
+        held = self._hand_to_tray(world, above=0.0) < 0.2
+        lifted = (tray[:, 2] > self.rest + LIFTED) & held
+        still = norm(world.body(TRAY).linear_velocity) < 0.05
+        put_down = (norm(tray[:, :2] - np.array(GOAL)) < PLACED) & ~held & still
+        reached = (
+            lifted,
+            lifted & (tray[:, 0] > CORRIDOR_X),
+            lifted & (tray[:, 0] > DOOR_X + 0.3),
+            put_down & (tray[:, 2] > self.rest - 0.02),
+        )
+        further = np.zeros(world.num_envs, dtype=np.bool_)
+        for index, done in enumerate(reached):
+            further |= (stage == index) & done
+        return stage + further
+
+    def to_next(self, world: World) -> FloatArray:
+        """Distance [N] m to where the next stage is reached; while nothing is held, of the hand to the tray."""
+        stage = self.progress(world).astype(np.int64)
+        carry = norm(self.tray(world)[:, :2] - _WAY[stage])
+        return np.where(stage == 0, self._hand_to_tray(world, above=0.08), carry)
+
+    def _hand_to_tray(self, world: World, *, above: float) -> FloatArray:
+        """Distance [N] m between a point ``above`` the fingertips and the tray."""
+        tip = world.body(HAND).position - np.array([0.0, 0.0, gripper.FINGER_LENGTH - above])
+        return norm(tip - self.tray(world))
+
+    def done(self, world: World) -> BoolArray:
+        return self.progress(world) >= len(STAGES) - 1
+
+    def dropped(self, world: World) -> BoolArray:
+        return self.tray(world)[:, 2] < self.rest - 0.15
+
+    def begin(self, start: Start) -> None:
+        count = len(start.envs)
+        pose = np.tile(self._pose, (count, 1))
+        pose[:, :2] += start.draws.uniform("tray", 2, low=-0.02, high=0.02)
+        start.place(TRAY, pose)
+        start.joint_positions[:, 0] += start.draws.uniform("base", 2, low=-0.1, high=0.0)[:, 0]
+        start.remember("stage", np.zeros(count))
+
+    def remember(self, world: World) -> None:
+        world.memory["stage"] = self.progress(world)
+
+
 def build(scene: Scene) -> Task:
     """The task for the scene of `make_scene`, or one with bodies of these paths.
 
@@ -97,71 +155,15 @@ def build(scene: Scene) -> Task:
     Raises:
         UnsupportedError: one of the bodies is missing.
     """
-    for needed in (TRAY, HAND, DOOR):
-        if needed not in scene.bodies:
-            raise UnsupportedError(
-                f"The task 'tray' needs the body '{needed}'; the scene '{scene.source}' has none.",
-                hint="Rename yours, or build a task of your own from hanzo_twin.rl.terms.",
-            )
-    joints = scene.articulations["/World/carrier"].joints
-    rest = float(scene.bodies[TRAY].pose_world_body.position[2])
-    goals = np.array([[0.4, 0.0], [CORRIDOR_X + 0.3, 0.0], [DOOR_X + 0.5, 0.0], GOAL, GOAL])
-
-    def tray(world: World) -> FloatArray:
-        return world.body(TRAY).position
-
-    def at_goal(world: World) -> FloatArray:
-        return norm(tray(world)[:, :2] - np.array(GOAL))
-
-    def progress(world: World) -> FloatArray:
-        """The stage reached [N]; one more at most in each step, and never less than before."""
-        stage = world.memory["stage"]
-        tip = world.body(HAND).position - np.array([0.0, 0.0, gripper.FINGER_LENGTH])
-        held = norm(tip - tray(world)) < 0.2
-        lifted = (tray(world)[:, 2] > rest + LIFTED) & held
-        put_down = (at_goal(world) < PLACED) & ~held & (norm(world.body(TRAY).linear_velocity) < 0.05)
-        reached = (
-            lifted,
-            lifted & (tray(world)[:, 0] > CORRIDOR_X),
-            lifted & (tray(world)[:, 0] > DOOR_X + 0.3),
-            put_down & (tray(world)[:, 2] > rest - 0.02),
-        )
-        further = np.zeros(world.num_envs, dtype=np.bool_)
-        for index, done in enumerate(reached):
-            further |= (stage == index) & done
-        return stage + further
-
-    def to_next(world: World) -> FloatArray:
-        """Distance [N] m to where the next stage is reached; while nothing is held, of the hand to the tray."""
-        stage = progress(world).astype(np.int64)
-        tip = world.body(HAND).position - np.array([0.0, 0.0, gripper.FINGER_LENGTH - 0.08])
-        hand = norm(tip - tray(world))
-        carry = norm(tray(world)[:, :2] - goals[stage])
-        return np.where(stage == 0, hand, carry)
-
-    def done(world: World) -> BoolArray:
-        return progress(world) >= len(STAGES) - 1
-
-    def begin(start: Start) -> None:
-        count = len(start.envs)
-        shift = start.draws.uniform("tray", 2, low=-0.02, high=0.02)
-        pose = np.tile(scene.bodies[TRAY].pose_world_body.as_array(), (count, 1))
-        pose[:, :2] += shift
-        start.place(TRAY, pose)
-        back = start.draws.uniform("base", 2, low=-0.1, high=0.0)
-        start.joint_positions[:, 0] += back[:, 0]
-        start.remember("stage", np.zeros(count))
-
-    def remember(world: World) -> None:
-        world.memory["stage"] = progress(world)
-
+    parts.check_bodies("tray", scene, (TRAY, HAND, DOOR))
+    errand = _Errand(scene)
     return Task(
         name="tray",
         bodies=(TRAY, HAND),
         observations=(
             joint_positions(scene, batch_joints(scene)),
             joint_velocities(scene, batch_joints(scene)),
-            ObservationTerm(name="tray_position", size=3, read=tray),
+            ObservationTerm(name="tray_position", size=3, read=errand.tray),
             ObservationTerm(name="tray_orientation", size=4, read=lambda world: world.body(TRAY).orientation),
             ObservationTerm(name="hand_position", size=3, read=lambda world: world.body(HAND).position),
             ObservationTerm(
@@ -169,21 +171,18 @@ def build(scene: Scene) -> Task:
             ),
         ),
         rewards=(
-            RewardTerm(name="stage", weight=10.0, read=lambda world: progress(world) - world.memory["stage"]),
-            RewardTerm(name="nearer", weight=-0.1, read=to_next),
+            RewardTerm(name="stage", weight=10.0, read=lambda world: errand.progress(world) - world.memory["stage"]),
+            RewardTerm(name="nearer", weight=-0.1, read=errand.to_next),
             action_cost(0.001),
         ),
-        ends=(
-            EndTerm(name="done", holds=done),
-            EndTerm(name="dropped", holds=lambda world: tray(world)[:, 2] < rest - 0.15),
-        ),
-        start=(begin,),
-        actions=Actions(kind="joint_velocity", joints=joints, max_velocity=0.6),
+        ends=(EndTerm(name="done", holds=errand.done), EndTerm(name="dropped", holds=errand.dropped)),
+        start=(errand.begin,),
+        actions=Actions(kind="joint_velocity", joints=scene.articulations["/World/carrier"].joints, max_velocity=0.6),
         step_hz=20.0,
         max_seconds=40.0,
-        success=done,
-        metrics=(("stages_done", lambda world: progress(world)),),
-        remember=remember,
+        success=errand.done,
+        metrics=(("stages_done", errand.progress),),
+        remember=errand.remember,
     )
 
 
