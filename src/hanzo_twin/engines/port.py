@@ -91,6 +91,15 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _is_vector(values: object) -> bool:
+    """Whether these are three finite numbers."""
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        return False
+    return array.shape == (3,) and bool(np.isfinite(array).all())
+
+
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
     """How to run a scene; the ``engine.config`` of a twin definition.
@@ -120,7 +129,7 @@ class EngineConfig:
             if count is not None and (type(count) is not int or count < 1):
                 raise InvalidInputError(f"EngineConfig.{name} is {count!r}.", hint="Allowed: whole numbers from 1.")
         gravity = self.gravity
-        if gravity is not None and [math.isfinite(each) for each in gravity] != [True] * 3:
+        if gravity is not None and not _is_vector(gravity):
             raise InvalidInputError(f"EngineConfig.gravity is {gravity!r}.", hint="Give three numbers, m/s².")
 
     @property

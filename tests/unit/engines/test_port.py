@@ -22,6 +22,8 @@ from hanzo_twin.errors import CommandError, InvalidInputError
         ({"solver_iterations": 1.5}, "EngineConfig.solver_iterations is 1.5"),
         ({"gravity": (0.0, 0.0)}, r"EngineConfig.gravity is \(0.0, 0.0\)"),
         ({"gravity": (0.0, 0.0, float("inf"))}, "EngineConfig.gravity"),
+        ({"gravity": -9.81}, "EngineConfig.gravity is -9.81"),
+        ({"gravity": "down"}, "EngineConfig.gravity is 'down'"),
     ],
 )
 def test_settings_that_no_engine_can_run_are_refused(given: dict[str, Any], message: str) -> None:
