@@ -16,7 +16,6 @@ import resource
 import secrets
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,8 @@ class RuntimeProcess:
     def __init__(self, spec: RuntimeSpec, files: RuntimeFiles) -> None:
         self._spec = spec
         self._files = files
-        self._started = time.time()
+        self._clock = WallClock()
+        self._started = self._clock.now()
         self._stopping = asyncio.Event()
         self._writing = asyncio.Lock()
         self._checkpoint: dict[str, Any] = {"time": None, "written": None, "trouble": ""}
@@ -80,7 +80,7 @@ class RuntimeProcess:
                     definition,
                     base_directory=self._spec.base_directory,
                     history=history,
-                    clock=WallClock(),
+                    clock=self._clock,
                     initial_state=beginning.state,
                 )
             except StateError as error:
@@ -145,7 +145,7 @@ class RuntimeProcess:
                     log.error("%s", error.message)
                 self._checkpoint["trouble"] = error.message
                 raise
-            self._checkpoint = {"time": at, "written": time.time(), "trouble": ""}
+            self._checkpoint = {"time": at, "written": self._clock.now(), "trouble": ""}
             return at
 
     def status(self) -> dict[str, Any]:
