@@ -100,7 +100,7 @@ async def test_what_is_not_there(store: ObjectStore) -> None:
     ],
 )
 async def test_bad_keys_are_refused_everywhere(store: ObjectStore, key: str) -> None:
-    with pytest.raises(InvalidInputError, match="is no key of an object"):
+    with pytest.raises(InvalidInputError, match="is not a key of an object"):
         check_key(key)
     attempts = [store.put(key, b""), store.get(key), store.delete(key)]
     for attempt in [*attempts, store.info(key), store.signed_url(key)]:

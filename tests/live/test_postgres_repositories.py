@@ -198,7 +198,7 @@ async def test_pages_give_every_twin_once(repository: TwinRepository, clock: Man
         if not cursor:
             break
     assert sorted(found) == [f"twin-{number}" for number in range(7)]
-    with pytest.raises(InvalidInputError, match="'nonsense' is no cursor"):
+    with pytest.raises(InvalidInputError, match="'nonsense' is not a cursor"):
         await repository.list(organization="acme", cursor="nonsense")
     with pytest.raises(InvalidInputError, match="page of 0"):
         await repository.list(organization="acme", limit=0)

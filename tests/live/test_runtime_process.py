@@ -182,7 +182,7 @@ async def test_more_memory_than_allowed_ends_the_process_only(tmp_path: Path, la
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "is no runtime spec: file: Invalid JSON"),
+        ("{", "is not a runtime spec: file: Invalid JSON"),
         ('{"twin_id": ""}', "twin_id: String should have at least 1 character"),
         (None, "cannot be read: No such file or directory."),
     ],

@@ -1,4 +1,4 @@
-"""Messages that are no readings, among readings: refused with a reason, counted, and without effect on the others."""
+"""Messages that are not readings, among readings: refused with a reason, counted, and without effect on the others."""
 
 from __future__ import annotations
 

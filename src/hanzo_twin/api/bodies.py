@@ -67,7 +67,7 @@ async def read_definition(request: Request) -> AnyDefinition:
     """The definition in the body.
 
     Raises:
-        DefinitionError: something in it is wrong. InvalidInputError: it is no text or no JSON.
+        DefinitionError: something in it is wrong. InvalidInputError: it is not text or not JSON.
         HTTPException: 415, another content type.
     """
     kind = _content_type(request, (*_JSON, *_YAML))
@@ -91,7 +91,7 @@ async def read_merge_patch(request: Request) -> dict[str, Any]:
     """The JSON object in the body.
 
     Raises:
-        InvalidInputError: it is no JSON object. HTTPException: 415, another content type.
+        InvalidInputError: it is not a JSON object. HTTPException: 415, another content type.
     """
     _content_type(request, _PATCH)
     patch = _json(await request.body())

@@ -49,7 +49,7 @@ def assignments(texts: Iterable[str]) -> dict[str, float]:
     """``ADDRESS=VALUE`` as a mapping.
 
     Raises:
-        InvalidInputError: one has another form, is no finite number, or names an address twice.
+        InvalidInputError: one has another form, is not a finite number, or names an address twice.
     """
     found: dict[str, float] = {}
     for text in texts:
@@ -89,10 +89,10 @@ def parse_time(text: str) -> float:
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
-            raise InvalidInputError(f"'{text}' is no time.", hint=f"Write {TIMES}.") from None
+            raise InvalidInputError(f"'{text}' is not a time.", hint=f"Write {TIMES}.") from None
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     if not math.isfinite(seconds):
-        raise InvalidInputError(f"'{text}' is no time.", hint=f"Write {TIMES}.")
+        raise InvalidInputError(f"'{text}' is not a time.", hint=f"Write {TIMES}.")
     return seconds
 
 

@@ -122,7 +122,7 @@ def read_spec(path: Path) -> dict[str, Any]:
     """What a YAML or JSON file says.
 
     Raises:
-        InvalidInputError: it cannot be read, or is no mapping.
+        InvalidInputError: it cannot be read, or is not a mapping.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError

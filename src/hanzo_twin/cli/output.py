@@ -40,7 +40,7 @@ def say(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Tell a person something that is no result."""
+    """Tell a person something that is not a result."""
     sys.stderr.write(f"{text}\n")
 
 

@@ -57,7 +57,7 @@ def read_commands(path: Path, scene: Scene) -> Commands:
 
     Raises:
         RecordingError: the file cannot be used; names the line (of CSV, and of JSON that is none) or the row.
-        AddressError: a column is no input of a joint. CommandError: a target for a joint without a drive.
+        AddressError: a column is not an input of a joint. CommandError: a target for a joint without a drive.
     """
     columns = _read_json(path) if path.suffix.lower() == ".json" else read_recording_columns(path)
     if TIME_COLUMN not in columns:
@@ -83,10 +83,10 @@ def _check_column(path: Path, scene: Scene, name: str, values: NDArray[np.float6
     commanded = [path for articulation in scene.articulations.values() for path in articulation.joints]
     if address.path not in commanded:
         raise AddressError(
-            f"{where}: '{address.path}' is no joint that can be commanded.", hint=nearest(address.path, commanded)
+            f"{where}: '{address.path}' is not a joint that can be commanded.", hint=nearest(address.path, commanded)
         )
     if address.attribute not in JOINT_INPUTS or address.component:
-        raise AddressError(f"{where} is no input of a joint.", hint=nearest(address.attribute, JOINT_INPUTS))
+        raise AddressError(f"{where} is not an input of a joint.", hint=nearest(address.attribute, JOINT_INPUTS))
     if address.attribute != "effort" and (joint is None or joint.drive is None):
         raise CommandError(
             f"{where}: joint '{address.path}' has no drive that could follow a target.",
@@ -140,7 +140,7 @@ def _read_json(path: Path) -> Mapping[str, FloatArray]:
     columns = _columns_of_rows(path, found) if isinstance(found, list) else found
     if not isinstance(columns, dict) or not all(isinstance(values, list) for values in columns.values()):
         raise RecordingError(
-            f"{path}: these are no columns.",
+            f"{path}: these are not columns.",
             hint='Write {"time": [0, 1], "/World/arm/joint_1.targetPosition": [0.2, 0.4]}, or an array of objects.',
         )
     return _checked_columns(path, columns)
@@ -149,7 +149,7 @@ def _read_json(path: Path) -> Mapping[str, FloatArray]:
 def _columns_of_rows(path: Path, rows: list[Any]) -> dict[str, list[Any]]:
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
-            raise RecordingError(f"{path}: row {number} is no object.", hint='Write {"time": 0.5, ADDRESS: 0.2}.')
+            raise RecordingError(f"{path}: row {number} is not an object.", hint='Write {"time": 0.5, ADDRESS: 0.2}.')
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}
 

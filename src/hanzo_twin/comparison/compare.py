@@ -107,7 +107,7 @@ def compare_engines(
 
 def _load(names: Sequence[str]) -> dict[str, Engine]:
     if isinstance(names, str):
-        raise InvalidInputError(f"'{names}' is no list of engines.", hint=f"Write ['{names}', …].")
+        raise InvalidInputError(f"'{names}' is not a list of engines.", hint=f"Write ['{names}', …].")
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
         raise InvalidInputError(f"The engine '{twice[0]}' is named twice.")

@@ -40,7 +40,7 @@ def read_text(file: Path, failure: type[InvalidInputError]) -> str:
     """The text of a definition or settings file.
 
     Raises:
-        failure: it is not there, is no file, is too large, or is not UTF-8.
+        failure: it is not there, is not a file, is too large, or is not UTF-8.
     """
     try:
         with file.open("rb") as stream:
@@ -59,7 +59,7 @@ def read_text(file: Path, failure: type[InvalidInputError]) -> str:
 
 
 def read_document(text: str) -> Document:
-    """Read YAML 1.2 or JSON. Text that is no YAML at all comes back as one trouble, empty text as None."""
+    """Read YAML 1.2 or JSON. Text that is not YAML at all comes back as one trouble, empty text as None."""
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         return _refused(None, f"the text is larger than {MAX_BYTES // 1000} kB")
     if text.lstrip().startswith("{") and "\t" in text:

@@ -172,7 +172,7 @@ class _Parts:
 
 
 def _join(first: Loop, second: Loop, a: int, b: int) -> Loop | None:
-    """Both loops as one without their common edges, ``a`` to ``b`` in the first; None where that is no loop."""
+    """Both loops as one without their common edges, ``a`` to ``b`` in the first; None where that is not a loop."""
     start, end = first.index(b), second.index(a)
     # From b round the first to a, then on round the second.
     loop = [*first[start:], *first[:start], *[*second[end:], *second[:end]][1:-1]]

@@ -109,7 +109,7 @@ def starting_roots(scene: Scene) -> tuple[FloatArray, FloatArray]:
 
 
 class _Offset:
-    """A fixed pose, ready to be put after N others; what is no turn or no shift is left out."""
+    """A fixed pose, ready to be put after N others; what neither turns nor shifts is left out."""
 
     def __init__(self, pose: Pose) -> None:
         self._shift = pose.position[:, None] if pose.position.any() else None

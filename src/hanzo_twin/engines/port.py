@@ -290,7 +290,7 @@ class Simulation(Protocol):
         ...
 
     def get_parameter(self, address: str) -> float:
-        """Raises AddressError for what is no parameter, UnsupportedError for one this engine cannot change."""
+        """Raises AddressError for what is not a parameter, UnsupportedError for one this engine cannot change."""
         ...
 
     def set_parameter(self, address: str, value: float) -> None:

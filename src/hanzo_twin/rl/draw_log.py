@@ -78,7 +78,7 @@ def read_draws(path: str | os.PathLike[str]) -> Iterator[Draw]:
     """The draws in a file, in their order.
 
     Raises:
-        RecordingError: it cannot be read, or a line is no draw; names the line.
+        RecordingError: it cannot be read, or a line is not a draw; names the line.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()

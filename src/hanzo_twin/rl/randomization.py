@@ -74,7 +74,7 @@ class Variation:
 
     @property
     def is_special(self) -> bool:
-        """Whether the target is no parameter of the engine."""
+        """Whether the target is not a parameter of the engine."""
         return self.target in SPECIAL_TARGETS or self.target.startswith(f"{OBSERVATION_NOISE}.")
 
 

@@ -170,7 +170,7 @@ def joint_columns(scene: Scene, joints: Sequence[str]) -> IntArray:
     """Columns of ``joints`` in joint arrays.
 
     Raises:
-        NotFoundError: one of them is no joint of an articulation.
+        NotFoundError: one of them is not a joint of an articulation.
     """
     names = [path for articulation in scene.articulations.values() for path in articulation.joints]
     for joint in joints:

@@ -41,7 +41,7 @@ class RuntimeSpec(BaseModel):
         """Read a spec from a JSON file.
 
         Raises:
-            NotFoundError: no such file. SettingsError: it is no spec; the message names the fields.
+            NotFoundError: no such file. SettingsError: it is not a spec; the message names the fields.
         """
         try:
             return cls.model_validate_json(path.read_bytes())
@@ -52,7 +52,7 @@ class RuntimeSpec(BaseModel):
                 f"{'.'.join(str(part) for part in each['loc']) or 'file'}: {each['msg']}" for each in error.errors()
             )
             raise SettingsError(
-                f"'{path}' is no runtime spec: {wrong}.", hint="It is written by the launcher; do not edit it."
+                f"'{path}' is not a runtime spec: {wrong}.", hint="It is written by the launcher; do not edit it."
             ) from error
 
 

@@ -68,7 +68,7 @@ def predict(twin: Twin, *, horizon_s: float, addresses: Sequence[str], interval_
 
     Raises:
         InvalidInputError: the horizon or the interval is not positive, or there would be too many steps or samples.
-        AddressError: an address is no state that the engine computes.
+        AddressError: an address is not a state that the engine computes.
     """
     step = twin.simulation.config.step_seconds
     count, stride = plan(step, horizon_s=horizon_s, interval_s=interval_s, columns=len(addresses))

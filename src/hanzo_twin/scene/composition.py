@@ -67,7 +67,7 @@ def write_composition(
 
     Raises:
         SceneError: a file cannot be read, or the result cannot be loaded; then nothing is written.
-        InvalidInputError: the target is no USD file, an attribute or a variant does not exist, a value does not fit,
+        InvalidInputError: the target is not a USD file, an attribute or a variant does not exist, a value does not fit,
             or the target is a file that the scene refers to.
         ConflictError: the target is there already. OutputError: it cannot be written.
     """
@@ -102,7 +102,7 @@ def write_composition(
 def _check_target(path: Path) -> None:
     if path.suffix.lower() not in USD[:3]:
         raise InvalidInputError(
-            f"'{path.name}' is no USD file, and only USD refers to others.",
+            f"'{path.name}' is not a USD file, and only USD refers to others.",
             hint=f"Name a target that ends in {', '.join(USD[:3])}; convert it afterwards if you need another format.",
         )
     if not path.parent.is_dir():

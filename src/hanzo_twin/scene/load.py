@@ -203,7 +203,7 @@ def _check_readable(path: Path) -> None:
     if path.is_dir():
         raise Refusal("file-unreadable", f"'{path}' is a directory.", "Name a file in it.")
     if path.exists() and not path.is_file():
-        raise Refusal("file-unreadable", f"'{path}' is no plain file.", "Copy its content to a file.")
+        raise Refusal("file-unreadable", f"'{path}' is not a plain file.", "Copy its content to a file.")
     if path.suffix.lower() not in FORMATS:
         raise Refusal(
             "unknown-format",

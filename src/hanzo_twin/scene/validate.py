@@ -62,7 +62,7 @@ def _check_joint(joint: Joint, scene: Scene, findings: Findings) -> None:
             findings.error(
                 "mimic-missing-joint",
                 joint.path,
-                f"It mimics '{joint.mimic.joint}', which is no other joint of the scene.",
+                f"It mimics '{joint.mimic.joint}', which is not another joint of the scene.",
                 "Correct the mimic's joint.",
             )
         elif leader.kind != joint.kind:

@@ -24,7 +24,7 @@ def prepare(path: Path, folder: Path, options: LoadOptions, findings: Findings) 
     """The USD file in ``folder`` that stands for ``path``, None if that has errors (in ``findings``).
 
     Raises:
-        Refusal: it is no XML, or its root element is of no known format.
+        Refusal: it is not XML, or its root element is of no known format.
     """
     module: Any = import_module(ROOTS[_root(path)])
     asset: Path | None = module.prepare(path, folder, options, findings)
@@ -41,7 +41,7 @@ def _root(path: Path) -> str:
                 raise ElementTree.ParseError("no element found")
     except (ElementTree.ParseError, ValueError, LookupError) as wrong:
         raise Refusal(
-            "xml-broken", f"'{path.name}' is no XML: {wrong}.", "Correct the file at that place, or export it again."
+            "xml-broken", f"'{path.name}' is not XML: {wrong}.", "Correct the file at that place, or export it again."
         ) from None
     if name not in ROOTS:
         raise Refusal(

@@ -27,7 +27,7 @@ class RenderParams:
         noise: with the camera's noise.
 
     Raises:
-        CommandError: a size that is no size, or a kind that there is not.
+        CommandError: a size that is none, or a kind that there is not.
     """
 
     width: int | None = None

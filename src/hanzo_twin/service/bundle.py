@@ -76,7 +76,7 @@ def choose_root(names: Iterable[str], wanted: str | None) -> str:
     scenes = [
         name
         for name in present
-        # What describes a ROS package is no scene.
+        # What describes a ROS package is not a scene.
         if name.lower().endswith(SCENE_SUFFIXES) and PurePosixPath(name).name != "package.xml"
     ]
     shallowest = min((name.count("/") for name in scenes), default=0)

@@ -130,7 +130,7 @@ def _addresses(
 
 def _parameter(scene: Scene, address: str) -> None:
     if describe(scene, address).kind != "parameter":
-        raise AddressError(f"'{address}' is no parameter, so it cannot be fitted.")
+        raise AddressError(f"'{address}' is not a parameter, so it cannot be fitted.")
 
 
 def _of_scene(diagnosis: Diagnosis) -> Trouble:

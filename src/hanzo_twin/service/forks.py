@@ -98,7 +98,7 @@ async def compare_twins(platform: Platform, twin: str, request: CompareRequest) 
 
     Raises:
         NotFoundError, ConflictError: no such twins, or one does not run. StateError: they have different scenes.
-        AddressError, InvalidInputError: an address is no state, or there is too much to compare.
+        AddressError, InvalidInputError: an address is not a state, or there is too much to compare.
     """
     own, other = await find_twin(platform, twin), await find_twin(platform, request.other)
     async with runtime_of(platform, other) as runtime:

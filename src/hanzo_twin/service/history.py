@@ -58,10 +58,10 @@ class Export:
 
 
 def parse_kinds(names: Sequence[str]) -> tuple[Kind, ...]:
-    """Raises InvalidInputError for a name that is no kind of record."""
+    """Raises InvalidInputError for a name that is not a kind of record."""
     for name in names:
         if name not in _KINDS:
-            raise InvalidInputError(f"'{name[:80]}' is no kind of record.", hint=nearest(name[:80], _KINDS))
+            raise InvalidInputError(f"'{name[:80]}' is not a kind of record.", hint=nearest(name[:80], _KINDS))
     return tuple(_KINDS[name] for name in names)
 
 

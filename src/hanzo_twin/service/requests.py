@@ -74,7 +74,7 @@ class CompareRequest(Request):
         Literal["fork", "now"],
         Field(
             description="`fork`: both start where `other` was forked from this twin, so that only what was changed in "
-            "the fork makes them differ; `now`: each from its own present, as twins that are no fork of one another do."
+            "the fork makes them differ; `now`: each from its own present, as do twins that are not forks."
         ),
     ] = "fork"
     horizon_s: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False, description="How far ahead, s.")] = 1.0

@@ -265,5 +265,5 @@ def _parse_cursor(cursor: str | None) -> int:
     except (ValueError, binascii.Error):
         offset = -1
     if not 0 <= offset < 1 << 31:
-        raise InvalidInputError(f"'{cursor[:80]}' is no cursor.", hint="Pass on the next_cursor of the page before.")
+        raise InvalidInputError(f"'{cursor[:80]}' is not a cursor.", hint="Pass on the next_cursor of the page before.")
     return offset

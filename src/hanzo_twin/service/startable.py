@@ -17,8 +17,8 @@ async def check_startable(platform: Platform, record: TwinRecord) -> TwinDefinit
     """The definition of a twin that can be started.
 
     Raises:
-        UnsupportedError: it is no twin that an engine simulates, or its engine, a source or a sink is not there or is
-            disabled. ConflictError: as many twins as allowed run on its engine already.
+        UnsupportedError: it is not a twin that an engine simulates, or its engine, a source or a sink is not there or
+            is disabled. ConflictError: as many twins as allowed run on its engine already.
     """
     definition = require_physical(parse_definition_object(dict(record.definition), f"twin '{record.name}'"))
     name = definition.engine.type

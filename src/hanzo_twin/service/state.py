@@ -55,7 +55,7 @@ async def get_parameters(platform: Platform, twin: str, addresses: Sequence[str]
     """Parameters of a running twin: all that its engine can change, or those at ``addresses``.
 
     Raises:
-        AddressError, UnsupportedError: an address is no parameter of it. NotFoundError, ConflictError.
+        AddressError, UnsupportedError: an address is not a parameter of it. NotFoundError, ConflictError.
     """
     record = await find_twin(platform, twin)
     async with runtime_of(platform, record) as runtime:
@@ -78,7 +78,7 @@ async def set_inputs(platform: Platform, twin: str, values: Mapping[str, float])
     """Give inputs of a running twin new values.
 
     Raises:
-        AddressError: one is no input; none was changed. NotFoundError, ConflictError.
+        AddressError: one is not an input; none was changed. NotFoundError, ConflictError.
     """
     check_inputs(values)
     record = await find_twin(platform, twin)

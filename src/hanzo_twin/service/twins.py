@@ -87,7 +87,7 @@ async def update_twin(
 
     Raises:
         NotFoundError, ConflictError: no such twin, it was changed meanwhile, or the name is taken.
-        DefinitionError: the result is no definition, or does not fit its scene.
+        DefinitionError: the result is not a definition, or does not fit its scene.
         InvalidInputError: the patch changes what cannot be changed.
     """
     record = await find_twin(platform, twin)

@@ -22,5 +22,5 @@ def parse_cursor(cursor: str) -> tuple[datetime, UUID]:
         return datetime.fromisoformat(created_at), UUID(row_id)
     except (ValueError, binascii.Error):
         raise InvalidInputError(
-            f"'{cursor}' is no cursor.", hint="Pass on the next_cursor of the page before, unchanged."
+            f"'{cursor}' is not a cursor.", hint="Pass on the next_cursor of the page before, unchanged."
         ) from None

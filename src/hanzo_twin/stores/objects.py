@@ -178,7 +178,7 @@ def check_key(key: str) -> str:
     """``key`` itself.
 
     Raises:
-        InvalidInputError: it is no key; says why.
+        InvalidInputError: it is not a key; says why.
     """
     parts = key.split("/")
     wrong = next((letter for letter in key if letter in _FORBIDDEN or not letter.isprintable()), None)
@@ -191,7 +191,7 @@ def check_key(key: str) -> str:
     else:
         return key
     raise InvalidInputError(
-        f"{key[:80]!a} is no key of an object: {reason}.", hint="A key is 'part/part/…' of printable letters."
+        f"{key[:80]!a} is not a key of an object: {reason}.", hint="A key is 'part/part/…' of printable letters."
     )
 
 

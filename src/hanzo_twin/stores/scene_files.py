@@ -71,7 +71,7 @@ class SceneFiles:
         """The file on this machine that stands for ``uri``.
 
         Raises:
-            InvalidInputError: it is no address, or the scene has no such file.
+            InvalidInputError: it is not an address, or the scene has no such file.
             NotFoundError: there is no such scene or version.
             StoreUnavailableError: the object store does not answer, or the disk is full.
         """

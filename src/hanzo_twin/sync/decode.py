@@ -50,7 +50,7 @@ class Readings:
 
 @dataclass(frozen=True, kw_only=True)
 class Rejection:
-    """A message, or one field of it, that is no reading; ``reason`` says why."""
+    """A message, or one field of it, that is not a reading; ``reason`` says why."""
 
     channel: str
     reason: str

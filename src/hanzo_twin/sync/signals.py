@@ -73,7 +73,7 @@ class SignalTable:
         if quantity.unit and target.si_unit not in (None, quantity.unit):
             allowed = ", ".join(name for name, (si, _) in UNITS.items() if si == quantity.unit)
             raise AddressError(
-                f"'{address}' is measured in {quantity.unit}, and '{target.unit}' is no unit of that.",
+                f"'{address}' is measured in {quantity.unit}, and '{target.unit}' is not a unit of that.",
                 hint=f"Allowed: {allowed or quantity.unit}.",
             )
         known = self._columns.get((address, target.role))

@@ -189,5 +189,5 @@ def _check_autoreset(env: VectorEnv[Any, Any, Any], actions: FloatArray, seed: i
             assert np.array_equal(infos["_final_obs"], ended), f"'_final_obs' are not the envs that ended, step {step}"
             for number in np.flatnonzero(ended):
                 final = infos["final_obs"][number]
-                assert final in env.single_observation_space, f"'final_obs' of env {number} is no observation"
+                assert final in env.single_observation_space, f"'final_obs' of env {number} is not an observation"
         _reset_ended(env, ended)

@@ -27,7 +27,7 @@ class Probe:
     """State addresses of one scene, compiled to reads of articulations and bodies.
 
     Raises:
-        AddressError: an address is no state that an engine computes.
+        AddressError: an address is not a state that an engine computes.
     """
 
     def __init__(self, scene: Scene, addresses: Sequence[str]) -> None:

@@ -69,7 +69,7 @@ class TwinState:
             StateError: not a twin's state, of another version, cut short or altered.
         """
         if data[: len(_MAGIC)] != _MAGIC:
-            raise StateError("These bytes are no twin state, or one of another format version.")
+            raise StateError("These bytes are not a twin state, or one of another format version.")
         body, digest = data[:-32], data[-32:]
         if len(data) < len(_MAGIC) + 36 or hashlib.sha256(body).digest() != digest:
             raise StateError("The twin state is damaged: its checksum does not match its content.")

@@ -68,7 +68,7 @@ class Twin:
     def load(cls, scene: Scene, *, engine: str, config: EngineConfig, epoch: float = 0.0) -> Twin:
         """A twin of ``scene`` on the engine named ``engine``.
 
-        Errors as `load_engine` and ``Engine.load_scene``; InvalidInputError if ``scene`` is no `Scene`.
+        Errors as `load_engine` and ``Engine.load_scene``; InvalidInputError if ``scene`` is not a `Scene`.
         """
         check_loaded(scene)
         return cls(load_engine(engine).load_scene(scene, config), epoch=epoch)
@@ -160,7 +160,7 @@ class Twin:
             AddressError: an address names nothing that can be read. InvalidInputError: one address, not in a list.
         """
         if isinstance(addresses, str):
-            raise InvalidInputError(f"'{addresses}' is no list of addresses.", hint=f"Write read(['{addresses}']).")
+            raise InvalidInputError(f"'{addresses}' is not a list of addresses.", hint=f"Write read(['{addresses}']).")
         values = np.full(len(addresses), np.nan)
         computed: list[int] = []
         for index, address in enumerate(addresses):

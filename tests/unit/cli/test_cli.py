@@ -263,7 +263,7 @@ def test_how_long_ago_is_a_time() -> None:
 
 @pytest.mark.parametrize("text", ["yesterday", "nan", "", "5w"])
 def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInputError, match="is no time"):
+    with pytest.raises(InvalidInputError, match="is not a time"):
         parse_time(text)
 
 

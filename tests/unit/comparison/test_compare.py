@@ -181,5 +181,5 @@ def test_what_is_no_scene_and_no_list() -> None:
     with pytest.raises(InvalidInputError, match="A Scene is needed, got a PosixPath") as caught:
         compare_engines(Path("cell.usda"), TWO, seconds=1.0)  # type: ignore[arg-type]
     assert caught.value.hint == "Load it first: load_scene('cell.usda')."
-    with pytest.raises(InvalidInputError, match="'mujoco' is no list of engines"):
+    with pytest.raises(InvalidInputError, match="'mujoco' is not a list of engines"):
         compare_engines(scenes.pendulum(), "mujoco", seconds=1.0)

@@ -40,7 +40,7 @@ def grid(count: int, *, without: tuple[float, float] = (9.0, 9.0)) -> tuple[Floa
 def test_a_cup_is_fourteen_faces() -> None:
     surface = surface_of(CUP)
     assert surface.closed
-    # Bottom, floor, four walls outside and four inside; the rim, which is no convex polygon, is four.
+    # Bottom, floor, four walls outside and four inside; the rim, which is not a convex polygon, is four.
     assert len(surface.loops) == 14
     assert area(surface) == pytest.approx(OUTSIDE + RIM + INSIDE, rel=1e-9)
     outwards = {tuple(normal.round(6).tolist()) for normal in surface.normals}

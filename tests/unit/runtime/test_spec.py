@@ -45,7 +45,7 @@ def test_a_spec_survives_its_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "spec.json' is no runtime spec: file: Invalid JSON"),
+        ("{", "spec.json' is not a runtime spec: file: Invalid JSON"),
         ("{}", "twin_id: Field required; name: Field required"),
         ('{"twin_id": "a", "colour": 1}', "colour: Extra inputs are not permitted"),
     ],

@@ -98,8 +98,8 @@ def test_other_formats_are_converted_beside_the_stage(folder: Path) -> None:
     [
         ({"overrides": {"/World/bax.physics:mass": "1"}}, "the scene has no prim '/World/bax'"),
         ({"overrides": {"/World/box.physics:mas": "1"}}, "'/World/box' has no attribute 'physics:mas'."),
-        ({"overrides": {"/World/box.physics:mass": "heavy"}}, "'heavy' is no value for '/World/box.physics:mass'"),
-        ({"overrides": {"/World/box.physics:mass": "1\n}"}}, "is no value for"),
+        ({"overrides": {"/World/box.physics:mass": "heavy"}}, "'heavy' is not a value for '/World/box.physics:mass'"),
+        ({"overrides": {"/World/box.physics:mass": "1\n}"}}, "is not a value for"),
         ({"variants": {"/World/box:loda": "full"}}, "'/World/box' has no variant set 'loda'."),
         ({"variants": {"/World/box:load": "half"}}, "The variant set '/World/box:load' has no choice 'half'."),
     ],
@@ -115,7 +115,7 @@ def test_what_does_not_exist_is_named(folder: Path, given: dict[str, Any], messa
     ("base", "target", "kind", "message"),
     [
         ("gone.usda", "cell.usda", SceneError, "There is no file"),
-        ("base.usda", "cell.urdf", InvalidInputError, "'cell.urdf' is no USD file, and only USD refers to others."),
+        ("base.usda", "cell.urdf", InvalidInputError, "'cell.urdf' is not a USD file, and only USD refers to others."),
         ("base.usda", "gone/cell.usda", InvalidInputError, "There is no directory"),
     ],
 )

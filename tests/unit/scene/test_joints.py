@@ -289,7 +289,7 @@ def test_mimicry_of_newton_and_physx(inspect_usda: Any) -> None:
         (
             joint("Revolute", "j", "a", "b", "rel newton:mimicJoint = </World/nobody>"),
             "mimic-missing-joint",
-            "It mimics '/World/nobody', which is no other joint of the scene.",
+            "It mimics '/World/nobody', which is not another joint of the scene.",
         ),
     ],
 )

@@ -217,4 +217,4 @@ def test_unknown_attributes_are_told_with_the_nearest_when_the_scene_is_loaded(i
 def test_a_camera_sensor_must_be_a_camera(inspect_usda: Any) -> None:
     _, found = inspect_usda(WORLD % 'def Xform "eye"\n{\ncustom token hanzo:sensor = "camera"\n}')
 
-    assert found["bad-sensor"][0].message == "It is to be a camera, but is no Camera prim."
+    assert found["bad-sensor"][0].message == "It is to be a camera, but is not a Camera prim."

@@ -349,7 +349,7 @@ def test_conversion_takes_less_than_a_second(inspect_urdf: Any) -> None:
 
 
 def test_links_of_trees_on_a_base_without_mass_do_not_touch(inspect_urdf: Any) -> None:
-    """The base is no body, so that a fixed link and an arm are held by the world each."""
+    """The base is not a body, so that a fixed link and an arm are held by the world each."""
     links = "".join(f'<link name="{name}">{MASS}</link>' for name in ("horn", "arm", "hand"))
     joints = (
         '<joint name="h" type="fixed"><parent link="base"/><child link="horn"/></joint>'

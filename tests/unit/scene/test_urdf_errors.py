@@ -75,7 +75,7 @@ def inertial(mass: str = "1", ixx: str = "1") -> str:
         (
             LINKS + joint(more='<mimic joint="nobody"/>'),
             "mimic-missing-joint",
-            "The joint 'j' mimics 'nobody', which is no other joint.",
+            "The joint 'j' mimics 'nobody', which is not another joint.",
         ),
         (
             '<link name="a"><collision><geometry><box size="-1 1 1"/></geometry></collision></link>',

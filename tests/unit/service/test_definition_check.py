@@ -36,7 +36,7 @@ def test_what_fits_has_no_troubles() -> None:
         (f"{HINGE}.positon", "has no attribute 'positon'. Did you mean 'position'?"),
         ({"to": f"{HINGE}.position", "role": "input"}, "is a state; it follows from the physics"),
         (f"{HINGE}.damping", "is a parameter; it is calibrated or set"),
-        ({"to": f"{HINGE}.position", "unit": "mm"}, "is measured in rad, and 'mm' is no unit of that."),
+        ({"to": f"{HINGE}.position", "unit": "mm"}, "is measured in rad, and 'mm' is not a unit of that."),
         ("/World/leg/joints", "names no articulation's joints."),
     ],
 )
@@ -65,7 +65,8 @@ def test_parameters_and_thresholds_are_looked_up() -> None:
 def test_an_engine_that_is_not_installed_keeps_nothing_else_from_being_told() -> None:
     sync = {"recalibration": {"parameters": [f"{HINGE}.damping", f"{HINGE}.position"]}}
     (line,) = told(engine={"type": "nowhere"}, sync=sync)
-    assert line == f"f: sync.recalibration.parameters[1]: '{HINGE}.position' is no parameter, so it cannot be fitted."
+    said = f"'{HINGE}.position' is not a parameter, so it cannot be fitted."
+    assert line == f"f: sync.recalibration.parameters[1]: {said}"
 
 
 def test_an_engine_that_refuses_the_scene(tmp_path: Path) -> None:

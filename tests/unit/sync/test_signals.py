@@ -52,7 +52,7 @@ def test_the_unit_is_the_scenes_or_the_mappings() -> None:
 def test_a_unit_of_something_else_is_refused() -> None:
     scene = pendulum()
     joint = next(path for art in scene.articulations.values() for path in art.joints)
-    with pytest.raises(AddressError, match="is measured in rad/s, and 'kg' is no unit of that") as refused:
+    with pytest.raises(AddressError, match="is measured in rad/s, and 'kg' is not a unit of that") as refused:
         SignalTable(scene).resolve(Target.model_validate({"to": f"{joint}.velocity", "unit": "kg"}))
     assert refused.value.hint == "Allowed: rad/s, deg/s, rpm."
 
@@ -60,5 +60,5 @@ def test_a_unit_of_something_else_is_refused() -> None:
 def test_the_second_mapping_of_an_address_is_checked_as_the_first() -> None:
     table = SignalTable(pendulum())
     table.resolve(target(f"{HINGE}.position", unit="deg"))
-    with pytest.raises(AddressError, match="is measured in rad, and 'mm' is no unit of that"):
+    with pytest.raises(AddressError, match="is measured in rad, and 'mm' is not a unit of that"):
         table.resolve(target(f"{HINGE}.position", unit="mm"))

@@ -164,6 +164,6 @@ def test_times_that_are_never_reached(arm: Twin, time: float) -> None:
 
 def test_one_address_is_no_list(arm: Twin) -> None:
     address = f"{arm.inputs.joints[0]}.position"
-    with pytest.raises(InvalidInputError, match="is no list of addresses") as caught:
+    with pytest.raises(InvalidInputError, match="is not a list of addresses") as caught:
         arm.read(address)
     assert caught.value.hint == f"Write read(['{address}'])."

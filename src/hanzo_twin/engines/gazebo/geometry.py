@@ -44,7 +44,7 @@ def dart_shape(collider: Shape) -> Any:
             vertices = np.asarray(geometry.vertices, dtype=np.float64)
             hull = geometry.approximation == "convexHull"
             return _triangle_shape(vertices, hull_triangles(vertices) if hull else np.asarray(geometry.triangles))
-    raise AssertionError(f"{type(geometry).__name__} is no form of a collider")
+    raise AssertionError(f"{type(geometry).__name__} is not a form of a collider")
 
 
 def _triangle_shape(vertices: FloatArray, triangles: IntArray) -> Any:

@@ -193,7 +193,7 @@ class Worlds:
         return [self.time, self.positions, self.velocities, self.root_poses, self.root_twists]
 
     def state_arrays(self) -> list[FloatArray]:
-        """Those that are no parameters: what moves, and the commands held."""
+        """Those that are not parameters: what moves, and the commands held."""
         return [*self.moving(), self.targets, self.target_velocities, self.efforts]
 
     def _raise_divergence(self) -> None:

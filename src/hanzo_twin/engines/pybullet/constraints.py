@@ -19,7 +19,7 @@ from hanzo_twin.spatial import FloatArray, Pose
 _HINGE_SPAN = 0.1
 _FORCE = 1e6
 _ERROR_REDUCTION = 0.2
-# Bullet's body and link; the world is no body.
+# Bullet's body and link; the world is not a body.
 Holder = tuple[int, int]
 _WORLD: Holder = (-1, -1)
 

@@ -68,4 +68,4 @@ def _options(collider: Shape) -> dict[str, Any]:
             if geometry.approximation != "convexHull":
                 options["indices"] = kept_list(np.asarray(geometry.triangles).ravel())
             return options
-    raise AssertionError(f"{type(geometry).__name__} is no form of a collider")
+    raise AssertionError(f"{type(geometry).__name__} is not a form of a collider")

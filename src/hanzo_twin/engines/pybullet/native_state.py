@@ -69,7 +69,7 @@ def unpack(state: SimState, config: EngineConfig) -> bytes:
     check_native(state, config, version=VERSION, size=size)
     content = state.native[SETTINGS_SIZE + _LENGTH.size :]
     if not content.startswith(b"BULLET"):
-        raise StateError("The native part of the state is no file of Bullet.")
+        raise StateError("The native part of the state is not a file of Bullet.")
     return content
 
 

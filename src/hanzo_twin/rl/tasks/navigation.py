@@ -223,7 +223,7 @@ def _radius(body: Body) -> float:
         if isinstance(shape.geometry, Cylinder):
             return shape.geometry.radius
     raise UnsupportedError(
-        f"The task 'navigation' takes bases and obstacles for round: '{body.path}' is no cylinder.",
+        f"The task 'navigation' takes bases and obstacles to be round: '{body.path}' is not a cylinder.",
         hint="Give it a collider that is an upright cylinder.",
     )
 

@@ -94,7 +94,7 @@ def _refusal(path: Path, text: str) -> Refusal:
     if broken:
         what = broken["what"].replace("_", " ").lower()
         element = f" (<{broken['element']}>)" if broken["element"] else ""
-        return Refusal("xml-broken", f"{place}: It is no XML: {what}{element}.", "Correct the file at that place.")
+        return Refusal("xml-broken", f"{place}: It is not XML: {what}{element}.", "Correct the file at that place.")
     reason = _reason(text)
     if "opening file" in text or ("not found" in text and "resource" in text.lower()):
         return Refusal(

@@ -4,7 +4,7 @@ A body of MJCF may hang on several joints at once, which move it one after the o
 two bodies, so each joint but the last gets a body of its own that weighs next to nothing (`LINK_WEIGHT` of the body
 that it carries): the mass matrix stays the same to about that part.
 
-A body without mass, or that is tied to the world and carries nothing that moves, is no body of the scene; its geoms
+A body without mass, or that is tied to the world and carries nothing that moves, is not a body of the scene; its geoms
 belong to what it is part of.
 """
 

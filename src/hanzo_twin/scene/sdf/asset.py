@@ -25,7 +25,7 @@ def prepare(path: Path, folder: Path, options: LoadOptions, findings: Findings) 
     """The USD file in ``folder`` that stands for the SDF file ``path``, None if that has errors (in ``findings``).
 
     Raises:
-        Refusal: it is no XML, or no SDF.
+        Refusal: it is not XML, or not SDF.
     """
     errors = findings.error_count
     includes = Includes(findings)

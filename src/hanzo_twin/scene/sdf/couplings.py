@@ -39,7 +39,7 @@ class CouplingWriter:
         if leader is None:
             raise Refusal(
                 "mimic-missing-joint",
-                f"The joint '{name}' mimics '{mimic.attributes.get('joint', '')}', which is no joint of its model.",
+                f"The joint '{name}' mimics '{mimic.attributes.get('joint', '')}', which is not a joint of its model.",
                 "Correct the mimic's joint.",
             )
         if mimic.attributes.get("axis", "axis") != "axis":

@@ -86,7 +86,7 @@ class Frames:
         raise Refusal(
             "frame-missing",
             f"<{user.tag}> {repr(user.name) + ' ' if user.name else ''}({user.where}) refers to '{name}', "
-            "which is no frame there.",
+            "which is not a frame there.",
             nearest(name, known),
         )
 

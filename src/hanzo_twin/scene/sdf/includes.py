@@ -26,7 +26,7 @@ def document(path: Path) -> Element:
     """The ``<sdf>`` element of the file at ``path``.
 
     Raises:
-        Refusal: it is no XML, or no SDF.
+        Refusal: it is not XML, or not SDF.
     """
     root = parse(path)
     if root.tag != "sdf":
@@ -167,7 +167,7 @@ def _model_file(found: Path) -> Path:
         if found.suffix.lower() not in (".sdf", ".world"):
             raise Refusal(
                 "include-missing",
-                f"'{found.name}' is no SDF file.",
+                f"'{found.name}' is not an SDF file.",
                 "Convert it first: hanzo-twin scene convert, or compose it as a part of its own.",
             )
         return found.absolute()

@@ -44,7 +44,7 @@ class LinkWriter:
         self._findings = findings
 
     def write(self, model: Usd.Prim, model_frame: str, link: Element, scope: str, *, static: bool) -> Usd.Prim:
-        """The prim of ``link`` (in the model ``scope``) below ``model``; a static one is no rigid body."""
+        """The prim of ``link`` (in the model ``scope``) below ``model``; a static one is not a rigid body."""
         own = f"{scope}::{link.name}"
         prim = self._author.define(UsdGeom.Xform, model, link)
         place(prim, self._frames.pose_of(model_frame).inverse() @ self._frames.pose_of(own))

@@ -18,7 +18,7 @@ def number(element: Element, path: str, default: float, *, infinite: bool = Fals
     """The number at ``path`` below ``element``.
 
     Raises:
-        Refusal: it is no finite number. With ``infinite``, anything beyond `UNLIMITED` is read as infinite instead.
+        Refusal: it is not a finite number. With ``infinite``, anything beyond `UNLIMITED` is read as infinite instead.
     """
     found = element.at(path)
     if found is None:

@@ -41,7 +41,9 @@ def _drive(
     name = plugin.value("joint_name")
     written = joints.get(join(scope, name))
     if written is None or written.prim.IsA(UsdPhysics.FixedJoint):
-        raise Refusal("joint-missing-body", f"The controller moves '{name}', which is no joint.", "Correct joint_name.")
+        raise Refusal(
+            "joint-missing-body", f"The controller moves '{name}', which is not a joint.", "Correct joint_name."
+        )
     prim = written.prim
     angular = prim.IsA(UsdPhysics.RevoluteJoint)
     if not angular and not prim.IsA(UsdPhysics.PrismaticJoint):

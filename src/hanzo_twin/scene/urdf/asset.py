@@ -28,7 +28,7 @@ def prepare(path: Path, folder: Path, options: LoadOptions, findings: Findings) 
     """The USD file in ``folder`` that stands for the URDF file ``path``, None if that has errors (in ``findings``).
 
     Raises:
-        Refusal: it is no XML, or the converter cannot convert it.
+        Refusal: it is not XML, or the converter cannot convert it.
     """
     robot = parse(path)
     errors = findings.error_count
@@ -108,7 +108,7 @@ def _report_absent(
 
 
 def _report_kind(ends: JointEnds, path: str, findings: Findings) -> None:
-    """What becomes of the two kinds of joints that are no revolute, prismatic or fixed one."""
+    """What becomes of the two kinds of joints that are neither revolute, prismatic nor fixed."""
     name, kind = ends.element.name, ends.element.attributes["type"]
     if kind == "planar":
         findings.info(
@@ -127,7 +127,7 @@ def _report_kind(ends: JointEnds, path: str, findings: Findings) -> None:
 
 
 def _keep_apart(stage: Usd.Stage) -> None:
-    """Filter the pairs of links that a base without mass, which is no body, leaves in trees of their own.
+    """Filter the pairs of links that a base without mass, which is not a body, leaves in trees of their own.
 
     Links of one URDF do not touch each other, as in Gazebo and in Bullet; an articulation says so for its own only.
     """

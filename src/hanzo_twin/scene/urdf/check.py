@@ -203,7 +203,7 @@ class _Checker:
                 self.error(
                     "mimic-missing-joint",
                     mimic,
-                    f"the joint '{ends.element.name}' mimics '{wanted}', which is no other joint",
+                    f"the joint '{ends.element.name}' mimics '{wanted}', which is not another joint",
                     nearest(wanted, names - {ends.element.name}),
                 )
 

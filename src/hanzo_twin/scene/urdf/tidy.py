@@ -32,7 +32,7 @@ def with_plain_meshes(
         if file is None:
             continue
         if file.suffix.lower() == ".obj":
-            # What is no OBJ is left as it is: the converter's complaint about it is the better one.
+            # What is not an OBJ file is left as it is: the converter's complaint about it is the better one.
             with suppress(ValueError, IndexError, OSError):
                 file = _plain(file, folder / str(index))
         for quote in "\"'":

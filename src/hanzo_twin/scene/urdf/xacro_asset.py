@@ -29,7 +29,7 @@ def prepare(path: Path, folder: Path, options: LoadOptions, findings: Findings) 
     """The USD file in ``folder`` that stands for the xacro file ``path``, None if that has errors (in ``findings``).
 
     Raises:
-        Refusal: it is no XML, xacro cannot expand it, or the result is no URDF.
+        Refusal: it is not XML, xacro cannot expand it, or the result is not URDF.
     """
     parse(path)
     document = _expand(path, dict(options.xacro_arguments), findings)

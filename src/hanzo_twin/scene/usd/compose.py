@@ -67,7 +67,7 @@ def _add(stage: Usd.Stage, part: Reference, files: Files, findings: Findings) ->
     path = Sdf.Path(part.path) if Sdf.Path.IsValidPathString(part.path) else Sdf.Path()
     if not (path.IsAbsolutePath() and path.IsPrimPath()):
         raise Refusal(
-            "bad-prim-path", f"'{part.path}' is no prim path that a part can stand at.", "Write it like /World/arm."
+            "bad-prim-path", f"'{part.path}' is not a prim path that a part can stand at.", "Write it like /World/arm."
         )
     file, _, target = part.ref.removesuffix(">").partition("<")
     asset = files.usd_of(files.resolve(file), floating_base=part.floating_base)

@@ -99,5 +99,5 @@ def _value(kind: Sdf.ValueTypeName, text: str, address: str) -> Any:
             return attribute.default
     example = "(1, 0, 0)" if str(kind).endswith("3") or str(kind).endswith(("3d", "3f")) else "as in a .usda file"
     raise InvalidInputError(
-        f"'{text}' is no value for '{address}', which is of type {kind}.", hint=f"Write it {example}."
+        f"'{text}' is not a value for '{address}', which is of type {kind}.", hint=f"Write it {example}."
     )

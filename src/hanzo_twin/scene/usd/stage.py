@@ -36,7 +36,7 @@ def trapped(findings: Findings, path: str) -> Iterator[None]:
             ) from None
         except UnicodeDecodeError:
             raise Refusal(
-                "not-usd", "It has names that are no text: the file is damaged.", "Export it again."
+                "not-usd", "It has names that are not text: the file is damaged.", "Export it again."
             ) from None
         finally:
             complaints = [*trap.GetErrors(), *trap.GetWarnings()]
@@ -78,11 +78,11 @@ def uninstance(stage: Usd.Stage, findings: Findings) -> None:
 
 
 def _text(complaint: Any) -> str:
-    """What USD says, on one line; a damaged binary file can make it quote bytes that are no text."""
+    """What USD says, on one line; a damaged binary file can make it quote bytes that are not text."""
     try:
         return " ".join(str(complaint.commentary).split())
     except UnicodeDecodeError:
-        return "USD complains of names that are no text."
+        return "USD complains of names that are not text."
 
 
 def _report(findings: Findings, path: str, text: str) -> None:

@@ -76,7 +76,7 @@ class SurroundingsReader:
         )
 
     def light(self, prim: Usd.Prim) -> Light | None:
-        """None for what is no light, and for kinds that are reported as lost."""
+        """None for what is not a light, and for kinds that are reported as lost."""
         if not prim.HasAPI(UsdLux.LightAPI):
             return None
         path = str(prim.GetPath())
@@ -98,7 +98,7 @@ class SurroundingsReader:
         return None
 
     def sensor(self, prim: Usd.Prim) -> Sensor | None:
-        """None for what is no sensor.
+        """None for what is not a sensor.
 
         Raises:
             Refusal: its kind is unknown.
@@ -110,7 +110,7 @@ class SurroundingsReader:
             if prim.IsA(UsdGeom.Camera) and kind == "camera":
                 return None
             if kind == "camera":
-                raise Refusal("bad-sensor", "It is to be a camera, but is no Camera prim.", "Define it as a Camera.")
+                raise Refusal("bad-sensor", "It is to be a camera, but is not a Camera prim.", "Define it as a Camera.")
             if kind not in get_args(SensorKind):
                 raise Refusal(
                     "bad-sensor",
@@ -173,7 +173,7 @@ def materials(stage: Usd.Stage, parsed: dict[Any, Any], units: Units, findings: 
         wrong = [f"{name} {value:g}" for name, value in values.items() if not (value >= 0 and math.isfinite(value))]
         density = decimal(description.density) * units.mass / units.length**3
         if wrong or math.isnan(density):
-            findings.error("bad-material", path, f"It has {', '.join(wrong) or 'a density that is no number'}.")
+            findings.error("bad-material", path, f"It has {', '.join(wrong) or 'a density that is not a number'}.")
             continue
         found[path] = Material(
             path=path,

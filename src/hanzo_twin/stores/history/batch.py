@@ -58,7 +58,7 @@ def _encode_address(name: str) -> bytes:
     try:
         encoded = name.encode()
     except UnicodeEncodeError:
-        raise InvalidInputError(f"The address {name!a} is no valid Unicode text.") from None
+        raise InvalidInputError(f"The address {name!a} is not valid Unicode text.") from None
     if not encoded:
         raise InvalidInputError("An address in the history may not be empty.")
     return encoded
@@ -196,5 +196,5 @@ def _details(detail: Mapping[int, str], count: int) -> tuple[tuple[int, bytes], 
             json.loads(text)
             details.append((row, text.encode()))
         except (ValueError, TypeError) as error:
-            raise InvalidInputError(f"History row {row}: detail is no JSON text ({error}).") from error
+            raise InvalidInputError(f"History row {row}: detail is not JSON text ({error}).") from error
     return tuple(details)

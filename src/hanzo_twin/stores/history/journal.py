@@ -118,7 +118,7 @@ def read_journal(path: Path) -> JournalContent:
     data = path.read_bytes()
     if len(data) < _HEADER.size or data[:8] != _MAGIC:
         raise StoreUnavailableError(
-            f"{path} is no history journal of this version.", hint="Move it away; its frames then count as missing."
+            f"{path} is not a history journal of this version.", hint="Move it away; its frames then count as missing."
         )
     _, sequence, digest = _HEADER.unpack_from(data)
     previous = ChainHead(sequence=sequence, digest=digest)

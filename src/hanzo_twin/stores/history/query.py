@@ -39,7 +39,7 @@ def run_query(directory: Path, sql: str, limits: QueryLimits) -> pa.Table:
         StoreUnavailableError: that process cannot run.
     """
     if any("\ud800" <= letter <= "\udfff" for letter in sql):
-        raise InvalidInputError("The query is no valid Unicode text.")
+        raise InvalidInputError("The query is not valid Unicode text.")
     request = json.dumps({"directory": str(directory), "sql": sql, "limits": asdict(limits)})
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     try:

@@ -49,7 +49,7 @@ class HistoryReader:
         (JSON). The query runs in a process of its own that can read nothing else and is held to ``limits``.
 
         Raises:
-            InvalidInputError: the SQL is wrong, is no SELECT, or goes beyond the limits; says which.
+            InvalidInputError: the SQL is wrong, is not a SELECT, or goes beyond the limits; says which.
             NotFoundError: there is no history.
         """
         check_directory(self.directory)
@@ -161,7 +161,7 @@ def _expression(
 
 def _timestamp(seconds: float) -> pa.Scalar:
     if not np.isfinite(seconds) or abs(seconds) > 8e9:
-        raise InvalidInputError(f"{seconds} is no time.", hint="Give seconds since 1970-01-01 UTC.")
+        raise InvalidInputError(f"{seconds} is not a time.", hint="Give seconds since 1970-01-01 UTC.")
     return pa.scalar(round(seconds * 1e6), pa.timestamp("us"))
 
 

@@ -41,7 +41,7 @@ def recover(directory: Path) -> Recovery:
 
     Raises:
         OSError: the directory cannot be read or written.
-        StoreUnavailableError: a file in it is no history.
+        StoreUnavailableError: a file in it is not a history.
     """
     for leftover in directory.glob("*.tmp"):
         leftover.unlink()

@@ -79,7 +79,7 @@ def segment_info(path: Path) -> SegmentInfo:
     try:
         return _parse_info(pq.read_metadata(path).metadata or {})
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise StoreUnavailableError(f"{path} is no segment of a history, or is damaged: {error}.") from error
+        raise StoreUnavailableError(f"{path} is not a segment of a history, or is damaged: {error}.") from error
 
 
 def _parse_info(metadata: dict[bytes, bytes]) -> SegmentInfo:

@@ -36,7 +36,7 @@ class HistoryWriter:
 
     Raises:
         ConflictError: another writer has the directory.
-        StoreUnavailableError: the directory cannot be written, or holds something that is no history.
+        StoreUnavailableError: the directory cannot be written, or holds something that is not a history.
     """
 
     def __init__(

@@ -54,7 +54,7 @@ def coordinates(
     """The coordinates of the plan's parameters; ``in_force`` has the values that differ from the scene's.
 
     Raises:
-        CalibrationError: an address is no parameter, or its value is outside its bounds.
+        CalibrationError: an address is not a parameter, or its value is outside its bounds.
         AddressError: it names nothing.
     """
     speeds = sanity.speeds(scene, recordings)

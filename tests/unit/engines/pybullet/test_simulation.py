@@ -257,7 +257,7 @@ def test_a_native_part_that_is_no_file_of_bullet_is_refused() -> None:
     simulation = load(scenes.arm6())
     state = simulation.get_state()
     garbage = state.native[:32] + bytes(len(state.native) - 32)
-    with pytest.raises(StateError, match="is no file of Bullet"):
+    with pytest.raises(StateError, match="is not a file of Bullet"):
         simulation.set_state(replace(state, native=garbage))
     assert simulation.get_state() == state
     simulation.close()

@@ -171,7 +171,7 @@ def test_what_is_no_policy_says_so(trained: Path, tmp_path: Path) -> None:
         find_policy(tmp_path, tmp_path)
     garbage = tmp_path / "x.zip"
     garbage.write_bytes(b"garbage")
-    with pytest.raises(InvalidInputError, match="is no policy"):
+    with pytest.raises(InvalidInputError, match="is not a policy"):
         find_policy(garbage, tmp_path / "out")
     damaged = tmp_path / "policy"
     damaged.mkdir()

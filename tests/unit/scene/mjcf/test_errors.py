@@ -39,7 +39,7 @@ def test_another_root_element(tmp_path: Path) -> None:
 def test_xml_that_breaks_after_its_root(tmp_path: Path) -> None:
     code, message, _ = failure(tmp_path, "<mujoco>\n<worldbody>\n</mujoco>")
 
-    assert (code, message) == ("xml-broken", "robot.xml:2: It is no XML: mismatched element (<worldbody>).")
+    assert (code, message) == ("xml-broken", "robot.xml:2: It is not XML: mismatched element (<worldbody>).")
 
 
 def test_an_unknown_element_is_named_with_its_line(tmp_path: Path) -> None:

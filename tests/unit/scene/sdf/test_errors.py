@@ -26,7 +26,11 @@ def joint(content: str = "", kind: str = "revolute", child: str = "b") -> str:
         ('<sdf version="1.9"><actor name="x"/></sdf>', "not-sdf", "file.sdf:1: there is no <world> and no <model>."),
         (LINK + LINK, "duplicate-name", "<link> 'a' (file.sdf:2) has the name of <link> at file.sdf:2."),
         (LINKS + joint(kind="screw"), "joint-unsupported", "The joint 'j' is of type 'screw'."),
-        (LINKS + joint(child="c"), "frame-missing", "<joint> 'j' (file.sdf:2) refers to 'c', which is no frame there."),
+        (
+            LINKS + joint(child="c"),
+            "frame-missing",
+            "<joint> 'j' (file.sdf:2) refers to 'c', which is not a frame there.",
+        ),
         (LINKS + joint(child="a"), "joint-between-nothing", "The joint 'j' connects 'm::a' to itself."),
         (LINKS + joint("<axis><xyz>0 0 0</xyz></axis>"), "bad-axis", "The axis of joint 'j' is zero."),
         (
@@ -37,11 +41,15 @@ def joint(content: str = "", kind: str = "revolute", child: str = "b") -> str:
         (
             LINKS + joint('<axis><mimic joint="k"/></axis>'),
             "mimic-missing-joint",
-            "The joint 'm::j' mimics 'k', which is no joint of its model.",
+            "The joint 'm::j' mimics 'k', which is not a joint of its model.",
         ),
         ('<link name="a"><pose>1 2 3</pose></link>', "bad-number", "<pose> (file.sdf:2) is '1 2 3'."),
         ('<link name="a"><pose>nan 2 3 0 0 0</pose></link>', "not-finite", "<pose> (file.sdf:2) is not finite."),
-        ('<link name="a"><pose relative_to="x"/></link>', "frame-missing", "refers to 'x', which is no frame there."),
+        (
+            '<link name="a"><pose relative_to="x"/></link>',
+            "frame-missing",
+            "refers to 'x', which is not a frame there.",
+        ),
         (
             '<link name="a"><pose relative_to="f"/></link><frame name="f"><pose relative_to="a"/></frame>',
             "frame-cycle",

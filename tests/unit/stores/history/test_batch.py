@@ -32,7 +32,7 @@ def test_a_scalar_fills_its_column() -> None:
         ({"addresses": ["a", ""]}, "may not be empty"),
         ({"addresses": ["a", "\ud800"]}, "no valid Unicode"),
         ({"detail": {5: "{}"}}, "row 5 of a batch of 2"),
-        ({"detail": {0: "{'a': 1}"}}, "row 0: detail is no JSON text"),
+        ({"detail": {0: "{'a': 1}"}}, "row 0: detail is not JSON text"),
     ],
 )
 def test_bad_columns_are_refused(change: dict[str, object], message: str) -> None:

@@ -153,7 +153,7 @@ def test_bad_questions(reader: HistoryReader, tmp_path: Path) -> None:
         HistoryReader(tmp_path / "nothing").read()
     with pytest.raises(InvalidInputError, match="cannot be negative"):
         reader.read(limit=-1)
-    with pytest.raises(InvalidInputError, match="nan is no time"):
+    with pytest.raises(InvalidInputError, match="nan is not a time"):
         reader.read(start=float("nan"))
 
 

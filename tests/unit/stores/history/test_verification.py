@@ -110,7 +110,7 @@ def test_a_segment_that_is_no_parquet_is_found(directory: Path) -> None:
     segment.write_bytes(b"nonsense")
     report = verify(directory)
     assert report.problems[0].file == segment.name
-    assert "is no segment" in report.problems[0].message
+    assert "is not a segment" in report.problems[0].message
 
 
 def test_a_changed_byte_in_the_journal_is_found_and_its_frame_named(directory: Path, readings: Readings) -> None:

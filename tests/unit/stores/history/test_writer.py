@@ -199,7 +199,7 @@ def test_a_directory_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_journal_is_reported(tmp_path: Path) -> None:
     (tmp_path / f"journal-{1:020d}.htj").write_bytes(b"x" * 100)
-    with pytest.raises(StoreUnavailableError, match="is no history journal"):
+    with pytest.raises(StoreUnavailableError, match="is not a history journal"):
         HistoryWriter(tmp_path)
 
 
