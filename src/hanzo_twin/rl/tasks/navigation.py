@@ -110,7 +110,8 @@ class _Course:
     def gaps(self, world: World) -> FloatArray:
         """Free distance [N, n_obstacles] between the base and each obstacle, m."""
         away = world.memory["obstacles"] - self.position(world)[:, None]
-        return np.sqrt(away[:, :, 0] ** 2 + away[:, :, 1] ** 2) - self._radii - self._base_radius
+        between: FloatArray = np.sqrt(away[:, :, 0] ** 2 + away[:, :, 1] ** 2) - self._radii - self._base_radius
+        return between
 
     def ranges(self, world: World) -> FloatArray:
         return free_distances(self.position(world), self.yaw(world), world.memory["obstacles"], self._radii)
