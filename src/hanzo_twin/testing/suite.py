@@ -65,6 +65,11 @@ class EngineSuite:
     def capabilities(self, engine: Engine) -> EngineCapabilities:
         return engine.capabilities()
 
+    @pytest.fixture
+    def exact(self, capabilities: EngineCapabilities) -> None:
+        if capabilities.exact_restore == "none":
+            pytest.skip("the engine has no exact states")
+
     @pytest.fixture(autouse=True)
     def known_gap(self, request: pytest.FixtureRequest, engine: Engine) -> None:
         expect_known_gap(request, engine)
