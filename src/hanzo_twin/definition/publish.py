@@ -30,7 +30,7 @@ class MqttPublish(MqttConnection):
 
 
 class KafkaPublish(Model):
-    """Predictions to a Kafka topic."""
+    """Predictions to a Kafka topic. It can be written and checked; a twin with it cannot be started yet."""
 
     type: Literal["kafka"]
     topic: Topic = Field(description="Topic to publish to.")

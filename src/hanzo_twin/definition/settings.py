@@ -67,7 +67,7 @@ class Buckets(Model):
     """Names of the buckets."""
 
     scenes: Name = Field(default="hanzo-twin-scenes", description="Scene files.")
-    datasets: Name = Field(default="hanzo-twin-datasets", description="Generated datasets.")
+    datasets: Name = Field(default="hanzo-twin-datasets", description="Generated datasets; not used yet.")
     checkpoints: Name = Field(default="hanzo-twin-checkpoints", description="States and policies.")
 
 
@@ -92,15 +92,17 @@ class Storage(Model):
 class Stream(Model):
     """Where events go."""
 
-    brokers: KafkaBrokers | None = Field(default=None, description="`host:port[,host:port]`; none: no Kafka.")
-    topic_prefix: Name = Field(default="hanzo.twin", description="First part of the topics' names.")
+    brokers: KafkaBrokers | None = Field(default=None, description="`host:port[,host:port]`; not used yet.")
+    topic_prefix: Name = Field(default="hanzo.twin", description="First part of the topics' names; not used yet.")
 
 
 class Auth(Model):
     """Who may use the API."""
 
-    iam_url: HttpUrl | None = Field(default=None, description="Issuer of the tokens.")
-    verify_tokens: bool = Field(default=False, description="Whether requests need a token.")
+    iam_url: HttpUrl | None = Field(default=None, description="Issuer of the tokens; not used yet.")
+    verify_tokens: bool = Field(
+        default=False, description="Whether requests need a token; refused until they can be checked."
+    )
 
 
 class EngineSettings(Model):
@@ -108,17 +110,19 @@ class EngineSettings(Model):
 
     enabled: bool = Field(default=True, description="Whether twins may use it.")
     max_instances: Whole = Field(default=32, ge=1, description="Most simulations at a time.")
-    binary: Text | None = Field(default=None, description="Program of the engine, where it is not a Python package.")
-    nucleus_url: Text | None = Field(default=None, description="Nucleus server (omniverse).")
-    gpu_ids: tuple[Annotated[Whole, Field(ge=0)], ...] = Field(default=(), description="GPUs it may use.")
-    ros_distro: Text | None = Field(default=None, description="ROS distribution (gazebo).")
+    binary: Text | None = Field(
+        default=None, description="Program of the engine, where it is not a Python package; not used yet."
+    )
+    nucleus_url: Text | None = Field(default=None, description="Nucleus server (omniverse); not used yet.")
+    gpu_ids: tuple[Annotated[Whole, Field(ge=0)], ...] = Field(default=(), description="GPUs it may use; not used yet.")
+    ros_distro: Text | None = Field(default=None, description="ROS distribution (gazebo); not used yet.")
 
 
 class Scheduler(Model):
     """Where jobs run."""
 
-    namespace: Name = Field(default="hanzo-twin", description="Kubernetes namespace.")
-    gpu_types: tuple[Text, ...] = Field(default=(), description="Kinds of GPU that jobs may ask for.")
+    namespace: Name = Field(default="hanzo-twin", description="Kubernetes namespace; not used yet.")
+    gpu_types: tuple[Text, ...] = Field(default=(), description="Kinds of GPU that jobs may ask for; not used yet.")
     max_concurrent_jobs: Whole = Field(default=16, ge=1, description="Most jobs at a time.")
 
 

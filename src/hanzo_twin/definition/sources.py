@@ -79,7 +79,7 @@ class FileSource(Model):
 
 
 class Ros2Source(Model):
-    """Readings from ROS 2 topics."""
+    """Readings from ROS 2 topics. It can be written and checked; a twin with it cannot be started yet."""
 
     type: Literal["ros2"]
     topics: Mapping[str, MappingTarget] = Field(min_length=1, description="ROS topic to address.")
@@ -106,7 +106,7 @@ class OpcUaSecurity(Model):
 
 
 class OpcUaSource(Model):
-    """Readings from an OPC UA server."""
+    """Readings from an OPC UA server. It can be written and checked; a twin with it cannot be started yet."""
 
     type: Literal["opcua"]
     endpoint: OpcUaUrl = Field(description="`opc.tcp://host:port[/path]`.")
@@ -118,7 +118,7 @@ class OpcUaSource(Model):
 
 
 class KafkaSource(Model):
-    """Readings from a Kafka topic."""
+    """Readings from a Kafka topic. It can be written and checked; a twin with it cannot be started yet."""
 
     type: Literal["kafka"]
     brokers: KafkaBrokers | None = Field(
@@ -135,7 +135,7 @@ class KafkaSource(Model):
 
 
 class WebSocketSource(Model):
-    """Readings that devices send to a WebSocket of the twin."""
+    """Readings that devices send in. It can be written and checked; a twin with it cannot be started yet."""
 
     type: Literal["websocket"]
     host: Text = Field(default="127.0.0.1", description="Address to listen on.")
