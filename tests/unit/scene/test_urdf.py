@@ -343,9 +343,9 @@ def test_the_cad_export_of_a_real_pendulum_loads_untouched() -> None:
 
 def test_conversion_takes_less_than_a_second(inspect_urdf: Any) -> None:
     inspect_urdf(ROBOT)
-    start = time.perf_counter()
+    start = time.process_time()
     inspect_urdf(ROBOT)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 def test_links_of_trees_on_a_base_without_mass_do_not_touch(inspect_urdf: Any) -> None:
