@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add these commands to ``app``."""
     app.command()(compose)
     app.command()(diff)
 

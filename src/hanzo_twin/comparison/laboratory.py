@@ -133,6 +133,8 @@ def _nudge(simulation: Simulation, size: float) -> None:
 
 
 def nothing_collides(scene: Scene) -> Scene:
+    """The scene with shapes that are only seen."""
+
     def freed(body: Body) -> Body:
         return replace(body, shapes=tuple(replace(shape, collides=False) for shape in body.shapes))
 
@@ -141,10 +143,13 @@ def nothing_collides(scene: Scene) -> Scene:
 
 
 def no_limits(scene: Scene) -> Scene:
+    """The scene with joints that move without end."""
     return replace(scene, joints=_each(scene.joints, lambda one: replace(one, lower=-INFINITE, upper=INFINITE)))
 
 
 def unlimited_efforts(scene: Scene) -> Scene:
+    """The scene with drives and actuators of any strength."""
+
     def freed(joint: Joint) -> Joint:
         drive = replace(joint.drive, max_effort=INFINITE) if joint.drive else None
         return replace(joint, max_effort=INFINITE, drive=drive)
@@ -153,6 +158,7 @@ def unlimited_efforts(scene: Scene) -> Scene:
 
 
 def no_joint_friction(scene: Scene) -> Scene:
+    """The scene with joints that no dry friction holds."""
     return replace(scene, joints=_each(scene.joints, lambda one: replace(one, friction=0.0)))
 
 

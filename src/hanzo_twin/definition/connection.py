@@ -75,5 +75,6 @@ def broker_address(broker: str) -> tuple[str, int, bool]:
 
 
 def check_tls_scheme(broker: str, tls: Tls | None) -> None:
+    """Raise the problem of a URL without encryption where ``tls`` is set."""
     if tls is not None and broker.startswith("mqtt://"):
         raise problem("tls needs an encrypted connection: write the broker as mqtts://…, got '{got}'", got=broker)

@@ -50,6 +50,7 @@ UNITS: dict[str, tuple[str, float]] = {
 
 
 def check_prim_path(value: str) -> str:
+    """``value``, if it is a prim path; else raises what is wrong with it."""
     if not _PRIM_PATH.fullmatch(value):
         raise problem("must be a prim path such as /World/Robot_01, got '{got}'", got=value[:200])
     return value

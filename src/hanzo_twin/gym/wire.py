@@ -18,6 +18,7 @@ _DIMENSIONS = 8
 
 
 def to_array(values: ArrayLike) -> pb.Array:
+    """``values`` as a message: type, shape, and the bytes, little-endian and row by row."""
     array = np.ascontiguousarray(values)
     array = array.astype(array.dtype.newbyteorder("<"), copy=False)
     return pb.Array(dtype=array.dtype.str, shape=np.shape(values), data=array.tobytes())
@@ -41,6 +42,7 @@ def to_observations(observations: Any) -> dict[str, pb.Array]:
 
 
 def from_observations(named: Mapping[str, pb.Array]) -> Any:
+    """Arrays by name, or the one array of flat observations, which has none."""
     found = {name: from_array(array) for name, array in named.items()}
     return found[""] if set(found) == {""} else found
 

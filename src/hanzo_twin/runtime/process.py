@@ -168,6 +168,7 @@ class RuntimeProcess:
 
 
 def own_record() -> ProcessRecord:
+    """What tells this process from every other one of this machine."""
     ticks = process_started_ticks(os.getpid())
     assert ticks is not None, "a process sees itself"
     return ProcessRecord(pid=os.getpid(), started_ticks=ticks)

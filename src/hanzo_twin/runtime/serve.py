@@ -221,6 +221,7 @@ def _bind(host: str, port: int, setting: str) -> socket.socket:
 
 
 def api_url(settings: Settings) -> str:
+    """Where the API answers, as this machine reaches it."""
     return f"http://{_bracketed(settings.server.host)}:{settings.server.port}"
 
 

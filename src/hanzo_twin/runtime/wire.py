@@ -74,6 +74,7 @@ def _dump(encoded: Mapping[str, Any]) -> bytes:
 
 
 def unpack_error(data: bytes) -> HanzoTwinError:
+    """The error that `pack_error` packed."""
     return decode_error(json.loads(data))
 
 
@@ -90,6 +91,7 @@ def _descend(kind: type[HanzoTwinError]) -> Iterator[type[HanzoTwinError]]:
 
 
 def to_array(values: FloatArray) -> pb.Array:
+    """``values`` as a message: shape, and the bytes of float64, little-endian and row by row."""
     array = np.ascontiguousarray(values, dtype="<f8")
     return pb.Array(shape=array.shape, data=array.tobytes())
 

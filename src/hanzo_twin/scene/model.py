@@ -48,17 +48,21 @@ class Material:
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
+    """About the origin; half of each edge along X, Y, Z [3], m."""
+
     half_extents: tuple[float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sphere:
+    """About the origin; radius in m."""
+
     radius: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Capsule:
-    """Along Z; ``half_height`` is that of the cylindrical part."""
+    """Along Z, about the origin; m. ``half_height`` is that of the cylindrical part."""
 
     radius: float
     half_height: float
@@ -66,7 +70,7 @@ class Capsule:
 
 @dataclass(frozen=True, kw_only=True)
 class Cylinder:
-    """Along Z."""
+    """Along Z, about the origin; m."""
 
     radius: float
     half_height: float
@@ -74,7 +78,7 @@ class Cylinder:
 
 @dataclass(frozen=True, kw_only=True)
 class Cone:
-    """Along Z, apex at +``half_height``."""
+    """Along Z, apex at +``half_height``; m."""
 
     radius: float
     half_height: float
@@ -307,6 +311,11 @@ class Camera:
 
 @dataclass(frozen=True, kw_only=True)
 class Light:
+    """A light prim, shining along its −Z where its kind has a direction; ``color`` is RGB.
+
+    ``intensity`` is UsdLux's, with the exposure in it.
+    """
+
     path: str
     kind: Literal["distant", "sphere", "rect", "disk", "dome"]
     pose_world_light: Pose

@@ -128,6 +128,7 @@ def replay_rate(sync: Sync) -> float:
 
 
 def limits_of(sync: Sync) -> LinkLimits:
+    """What a definition lets its sources take."""
     return LinkLimits(
         buffer_size=sync.buffer_size,
         reconnect_backoff_ms=sync.reconnect_backoff_ms,

@@ -161,6 +161,7 @@ class Frames:
 
 
 def join(scope: str, name: str) -> str:
+    """The full name of ``name`` in the model ``scope``, "" for the world."""
     return f"{scope}::{name}" if scope else name
 
 

@@ -20,6 +20,8 @@ CLEAR_IMPROVEMENT = 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
+    """Whether a fit is taken, and why, for people."""
+
     accepted: bool
     reason: str
 
