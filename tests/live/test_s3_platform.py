@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.live.api_server import HINGE, PENDULUM
 from tests.live.s3_server import ACCESS_KEY, SECRET_KEY, S3Server, s3_server
-from tests.live.test_cli_platform import Platform
+from tests.live.served import Platform
 
 from hanzo_twin.client import Client
 from hanzo_twin.errors import StoreUnavailableError

@@ -74,7 +74,7 @@ def test_a_fork_begins_from_its_initial_state(tmp_path: Path, states: tuple[Twin
     spec = spec_in(tmp_path, initial_state=files.initial_state)
     assert list(beginnings(spec, files)) == [Beginning(name="initial state", state=states[0])]
     files.initial_state.write_bytes(b"rubbish")
-    with pytest.raises(StateError, match="no twin state"):
+    with pytest.raises(StateError, match="not a twin state"):
         list(beginnings(spec, files))
     files.initial_state.unlink()
     with pytest.raises(StoreUnavailableError, match=r"initial.state' of twin 'pendulum' cannot be read: No such file"):

@@ -30,7 +30,7 @@ def test_a_scalar_fills_its_column() -> None:
         ({"kind": [0]}, "'kind' has shape (1,)"),
         ({"address": [0, 2]}, "points to 2, outside a table of 2"),
         ({"addresses": ["a", ""]}, "may not be empty"),
-        ({"addresses": ["a", "\ud800"]}, "no valid Unicode"),
+        ({"addresses": ["a", "\ud800"]}, "not valid Unicode"),
         ({"detail": {5: "{}"}}, "row 5 of a batch of 2"),
         ({"detail": {0: "{'a': 1}"}}, "row 0: detail is not JSON text"),
     ],

@@ -95,7 +95,7 @@ def test_sql_sees_segments_and_journal_as_one(reader: HistoryReader) -> None:
         ("SELECT * FROM glob('/*')", "disabled by configuration"),
         ("SELECT * FROM '/etc/passwd'", "does not exist"),
         ("SELECT * FROM read_parquet('http://127.0.0.1/x')", "disabled"),
-        ("SELECT '\ud800'", "no valid Unicode"),
+        ("SELECT '\ud800'", "not valid Unicode"),
     ],
 )
 def test_wrong_or_forbidden_sql_is_refused(reader: HistoryReader, sql: str, message: str) -> None:
