@@ -46,7 +46,8 @@ def load(group: str, name: str) -> Any:
     point = _installed(group).get(name)
     kind = group.rpartition(".")[2].removesuffix("s")
     if point is None:
-        raise UnsupportedError(f"No {kind} named '{name}' is installed.", hint=nearest(name, names(group)))
+        what = f"No {kind} named '{name}' is installed." if name else f"The name of the {kind} is empty."
+        raise UnsupportedError(what, hint=nearest(name, names(group)))
     try:
         return point.load()
     except ModuleNotFoundError as missing:

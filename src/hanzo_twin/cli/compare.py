@@ -231,7 +231,7 @@ def _row(found: Comparison, report: EngineReport) -> tuple[object, ...]:
         ", ".join(joints),
         number(report.max_body_error_m, "m", 3),
         number(report.max_body_rotation_rad, "rad", 3),
-        number(parts.time_s, "s") if parts else "never",
+        number(parts.time_s, "s") if parts else "never (see below)" if report.not_compared else "never",
         f"{parts.path} {number(parts.size, parts.unit, 3)}" if parts else "",
         parts.cause.kind.replace("_", " ") if parts else "",
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -25,14 +27,23 @@ class Group(TyperGroup):
                 raise
             report(error)
             raise typer.Exit(error.exit_code) from error
-        except (typer.Exit, typer.Abort, EOFError, KeyboardInterrupt, BrokenPipeError):
+        except (typer.Exit, typer.Abort, EOFError, KeyboardInterrupt):
             raise
+        except BrokenPipeError:
+            end_of_pipe()
         except Exception as error:
             # The process ends here; whatever it was, a user gets a line and not a traceback.
             if os.environ.get(DEBUG) or _is_usage(error):
                 raise
             _write(f"Unexpected failure: {type(error).__name__}: {error}", f"Set {DEBUG}=1 to see where it happened.")
             raise typer.Exit(1) from error
+
+
+def end_of_pipe() -> NoReturn:
+    """End the process as the signal SIGPIPE ends others when nobody reads their output any more, such as ``head``."""
+    with suppress(OSError, ValueError):  # there may be no standard output at all
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(128 + signal.SIGPIPE)
 
 
 def report(error: HanzoTwinError) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -24,7 +25,7 @@ from hanzo_twin.cli import (
     train,
     twins,
 )
-from hanzo_twin.cli.group import Group
+from hanzo_twin.cli.group import Group, end_of_pipe
 from hanzo_twin.cli.output import Json, emit, say
 
 app = typer.Typer(
@@ -80,4 +81,12 @@ demo.register(app)
 
 def run() -> None:
     """Entry point of the console script."""
-    app()
+    try:
+        try:
+            app()
+        finally:
+            # What is still in the buffer would else fail where nobody can catch it.
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        end_of_pipe()

@@ -48,8 +48,13 @@ def console() -> Console:
     """For tables on stdout. Text is shown as it is; there are colours on a terminal only, unless NO_COLOR is set."""
     from rich.console import Console
 
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            # Rich would end the process with 1, which some commands say with.
+            raise
+
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
-    return Console(markup=False, highlight=False, emoji=False, width=width)
+    return Plain(markup=False, highlight=False, emoji=False, width=width)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hanzo_twin.cli.arguments import XacroArguments, xacro_arguments
-from hanzo_twin.cli.output import Json, emit, say, table
+from hanzo_twin.cli.output import Json, emit, note, say, table
 
 if TYPE_CHECKING:
     from hanzo_twin.service.scene_render import PictureKind, RenderReport
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 File = Annotated[
     Path, typer.Argument(metavar="FILE", help="File of any known format, or library:NAME.", show_default=False)
 ]
-Engine = Annotated[str, typer.Option(help="Engine that runs it.")]
+Engine = Annotated[
+    str | None,
+    typer.Option(help="Engine that runs it.", show_default="kinematic, or the first that takes the scene"),
+]
 Seconds = Annotated[float, typer.Option(help="Simulated seconds that pass first.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="PNG file to write.", show_default=False)]
 FloatingBase = Annotated[
@@ -27,7 +30,6 @@ FloatingBase = Annotated[
 DefaultDrives = Annotated[
     bool, typer.Option("--default-drives", help="Give joints without a drive one that holds the start.")
 ]
-_DEFAULT_ENGINE = "kinematic"
 
 
 def register(app: typer.Typer) -> None:
@@ -46,7 +48,7 @@ def render(
             show_default="the scene's first, else overview",
         ),
     ] = None,
-    engine: Engine = _DEFAULT_ENGINE,
+    engine: Engine = None,
     depth: Annotated[bool, typer.Option("--depth", help="Depth: white is near, black nothing.")] = False,
     semantic: Annotated[bool, typer.Option("--semantic", help="A colour for each semantic label.")] = False,
     instance: Annotated[bool, typer.Option("--instance", help="A colour for each body and static shape.")] = False,
@@ -75,13 +77,14 @@ def render(
         emit(asdict(report))
     else:
         _tell(report)
+        _warn(engine, report.engine, seconds)
 
 
 def scan(
     file: File,
     output: Output,
     lidar: Annotated[str | None, typer.Option(help="Prim path of the lidar.", show_default="the scene's first")] = None,
-    engine: Engine = _DEFAULT_ENGINE,
+    engine: Engine = None,
     seconds: Seconds = 0.0,
     floating_base: FloatingBase = None,
     default_drives: DefaultDrives = False,
@@ -100,6 +103,7 @@ def scan(
     rows = ((each.name, each.rays, f"{each.nearest:.3f}") for each in report.hits)
     table(columns, rows, empty="No ray hit anything.")
     say(f"{report.lidar} at {report.time:g} s: {report.returned} of {report.rays} rays came back. {report.output}")
+    _warn(engine, report.engine, seconds)
 
 
 def _kind(depth: bool, semantic: bool, instance: bool) -> PictureKind:
@@ -126,3 +130,11 @@ def _tell(report: RenderReport) -> None:
         say(f"Depths from {report.nearest:.3f} m (white) to {report.farthest:.3f} m.")
     camera = report.camera or "An overview"
     say(f"{camera} at {report.time:g} s on {report.engine}, drawn by {report.renderer}: {report.output}")
+
+
+def _warn(wanted: str | None, used: str, seconds: float) -> None:
+    """Say it where time passed on an engine without forces that nobody asked for."""
+    from hanzo_twin.engines.port import load_engine
+
+    if wanted is None and seconds > 0 and not load_engine(used).capabilities().dynamics:
+        note(f"Nothing falls or collides on the engine '{used}'; name another with --engine to see that.")

@@ -10,6 +10,7 @@ import typer
 from hanzo_twin.cli import scene_files
 from hanzo_twin.cli.arguments import XacroArguments, connect, every, xacro_arguments
 from hanzo_twin.cli.output import Json, console, emit, note, say, table
+from hanzo_twin.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,6 +82,8 @@ def check(
         "default_drives": default_drives,
         "xacro_arguments": xacro_arguments(xacro_arg or ()),
     }
+    if engine is not None and not engine.strip(" ,"):
+        raise InvalidInputError("--engine names no engine.", hint="Name one, several as a,b, or all.")
     several = engine is not None and (engine == ALL or "," in engine)
     found = check_scene(file, engine=None if several else engine, addresses=addresses, **loading)
     answers = verdicts(file, found, engine_names(engine or ""), **loading) if several else ()

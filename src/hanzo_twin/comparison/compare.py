@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hanzo_twin import plugins
 from hanzo_twin.comparison.causes import find_cause
-from hanzo_twin.comparison.differences import Parting, Tolerance, differences, first_parting
+from hanzo_twin.comparison.differences import Parting, Tolerance, differences, first_parting, moved
 from hanzo_twin.comparison.laboratory import Laboratory
 from hanzo_twin.comparison.report import Comparison, Divergence, EngineReport, agreements
 from hanzo_twin.comparison.run import Controller, Progress, Run, run
@@ -186,7 +186,25 @@ def _report(task: _Task, loaded: dict[str, Engine], runs: dict[str, Run], refere
         positions=positions,
         rotations=rotations,
         first_divergence=divergence,
+        not_compared=() if name == reference else _not_compared(task, loaded, runs, reference, name),
     )
+
+
+def _not_compared(
+    task: _Task, loaded: dict[str, Engine], runs: dict[str, Run], reference: str, name: str
+) -> tuple[str, ...]:
+    """What agreement says nothing of: forces where an engine has none, motion where nothing moved."""
+    found = [
+        f"{each} has no dynamics: what gravity, contacts and inertia do was not compared."
+        for each in (reference, name)
+        if not loaded[each].capabilities().dynamics
+    ]
+    if not any(moved(run, task.tolerance) for run in (runs[reference], runs[name])):
+        found.append(
+            "Nothing moved on either by more than the tolerance, so motion was not compared: give a command "
+            "(--command), or a scene in which something falls."
+        )
+    return tuple(found)
 
 
 def _divergence(task: _Task, experiments: Laboratory, parting: Parting) -> Divergence:

@@ -39,6 +39,18 @@ class Tolerance:
         return cls(joint=size, body_position=size, body_rotation=10 * size)
 
 
+def moved(run: Run, tolerance: Tolerance) -> bool:
+    """Whether a joint or body of ``run`` went farther from its start than ``tolerance``."""
+    start = run.body_poses[0]
+    turned = rotation_angles(run.body_poses[:, :, 3:], np.broadcast_to(start[:, 3:], run.body_poses[:, :, 3:].shape))
+    gone = {
+        "joint": np.abs(run.joint_positions - run.joint_positions[0]),
+        "body_position": np.linalg.norm(run.body_poses[:, :, :3] - start[:, :3], axis=2),
+        "body_rotation": turned,
+    }
+    return any(float(gone[name].max(initial=0.0)) > limit for name, limit in tolerance.limits().items())
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Differences:
     """Sizes of the differences at each common time.

@@ -22,15 +22,18 @@ def _paragraph(found: Comparison, report: EngineReport) -> str:
     sentences = [_parting(found, report)]
     reference = found.engines[found.reference]
     sentences += [f"{each.name} stopped early: {each.failure}" for each in (reference, report) if each.failure]
+    if report.first_divergence is None:
+        sentences += report.not_compared
     return " ".join(sentences)
 
 
 def _parting(found: Comparison, report: EngineReport) -> str:
     parts = report.first_divergence
     if parts is None:
+        but = ", but that says little" if report.not_compared else ""
         return (
             f"{report.name} agrees with {found.reference} within the tolerance ({found.tolerance.joint:g} rad or m) "
-            "all the time."
+            f"all the time{but}."
         )
     kind = "joint" if parts.measure == "joint" else "body"
     experiments = "; ".join(f"{each.change}: {_share(each.remaining)}" for each in parts.cause.experiments)

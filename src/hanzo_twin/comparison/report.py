@@ -95,6 +95,7 @@ class EngineReport:
         refused: why it did not run the scene, "" where it did. The rest is then empty.
         run: what moved.
         differences: from the reference, None of one that refused.
+        not_compared: what this comparison says nothing of, in sentences; of the reference nothing.
         joints / positions / rotations: by prim path, of joints, of bodies (m) and of their orientations (rad).
     """
 
@@ -107,6 +108,7 @@ class EngineReport:
     positions: Mapping[str, Agreement]
     rotations: Mapping[str, Agreement]
     first_divergence: Divergence | None = None
+    not_compared: tuple[str, ...] = ()
 
     @property
     def failure(self) -> str:
@@ -140,6 +142,7 @@ class EngineReport:
             "first_divergence": self.first_divergence.to_dict() if self.first_divergence else None,
             "max_slide_error_m": self.max_slide_error_m if ran else None,
             "max_body_rotation_rad": self.max_body_rotation_rad if ran else None,
+            "not_compared": list(self.not_compared),
             "version": self.version,
             "refused": self.refused or None,
             "failure": self.failure or None,

@@ -6,7 +6,7 @@ An engine adds how its world is built, advanced, read and restored: the methods 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
@@ -15,13 +15,13 @@ from hanzo_twin.engines.chains import expand
 from hanzo_twin.engines.drive import DriveLaw
 from hanzo_twin.engines.parameters import DYNAMIC, ParameterValues, gravity_addresses
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
-from hanzo_twin.engines.readings import JointReadings, body_reading
+from hanzo_twin.engines.readings import BaseReadings, JointReadings, body_reading
 from hanzo_twin.engines.refusals import closed, held_by_a_joint, no_such_body, velocity_of_kinematic, wrong_length
 from hanzo_twin.engines.sensing import joint_reading, observe_sensor, render
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.engines.vectors import checked_array, checked_body_state, checked_steps, checked_wrench, replaced
 from hanzo_twin.scene.model import Camera, Scene
-from hanzo_twin.sensors.camera import RenderParams
+from hanzo_twin.sensors.camera import DEFAULT_PICTURE, RenderParams
 from hanzo_twin.sensors.port import Motion
 from hanzo_twin.sensors.suite import SensorSuite
 from hanzo_twin.spatial import FloatArray, IntArray
@@ -191,7 +191,10 @@ class DrivenSimulation(ABC, Generic[TreeType]):
         self._check_open()
         columns = self._columns.get(path)
         if columns is not None:
-            return Observation(path=path, time=self.time, data=self._read_joints(path, columns))
+            joints: Mapping[str, FloatArray] = self._read_joints(path, columns)
+            if path in self._rows:
+                joints = BaseReadings(joints, body_reading(*self._body_state(path)))
+            return Observation(path=path, time=self.time, data=joints)
         if path in self._rows:
             return Observation(path=path, time=self.time, data=body_reading(*self._body_state(path)))
         return observe_sensor(self.sensors, path, {**self._columns, **self._rows})
@@ -236,7 +239,7 @@ class DrivenSimulation(ABC, Generic[TreeType]):
             )
         return efforts
 
-    def render(self, camera: str | Camera, params: RenderParams) -> Observation:
+    def render(self, camera: str | Camera, params: RenderParams = DEFAULT_PICTURE) -> Observation:
         self._check_open()
         return render(self.sensors, camera, params)
 

@@ -16,6 +16,7 @@ from hanzo_twin import plugins
 from hanzo_twin.engines.hulls import is_convex, needs_triangles
 from hanzo_twin.engines.port import EngineCapabilities, load_engine
 from hanzo_twin.errors import NotInstalledError, UnsupportedError
+from hanzo_twin.scene.load import check_loaded
 from hanzo_twin.scene.model import Body, Joint, Mesh, Plane, Scene, Shape
 
 LOOP_KINDS = ("fixed", "revolute", "spherical")
@@ -221,7 +222,12 @@ def _not_met(scene: Scene, capabilities: EngineCapabilities) -> Iterator[Require
 
 
 def check_features(scene: Scene, capabilities: EngineCapabilities) -> None:
-    """Raise UnsupportedError, which names the prim and the engines to use, for the first requirement not met."""
+    """Raise UnsupportedError, which names the prim and the engines to use, for the first requirement not met.
+
+    Raises:
+        InvalidInputError: ``scene`` is none that was loaded, such as the name of a file.
+    """
+    check_loaded(scene)
     first = next(missing(scene, capabilities), None)
     if first is not None:
         raise refusal(first, capabilities.name)

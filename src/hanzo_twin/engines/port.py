@@ -11,14 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
-import numpy as np
-
 from hanzo_twin import plugins
 from hanzo_twin.engines.state import SimState
-from hanzo_twin.errors import CommandError, InvalidInputError
+from hanzo_twin.engines.vectors import checked_command
+from hanzo_twin.errors import InvalidInputError
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Camera, Scene
-from hanzo_twin.sensors.camera import RenderParams
+from hanzo_twin.sensors.camera import DEFAULT_PICTURE, RenderParams
 from hanzo_twin.sensors.port import AnyArray
 from hanzo_twin.sensors.suite import SensorSuite
 from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
@@ -150,7 +149,8 @@ class JointCommand:
         efforts: added to what the drives give, N·m or N; not limited by the drives' ``max_effort``.
 
     Raises:
-        CommandError: an array is not one-dimensional or has a value that is not finite.
+        CommandError: an array is not one-dimensional, or has a value that is not finite, or a target beyond
+            `hanzo_twin.engines.vectors.LARGEST`.
     """
 
     positions: FloatArray | None = None
@@ -160,16 +160,8 @@ class JointCommand:
     def __post_init__(self) -> None:
         for name in ("positions", "velocities", "efforts"):
             value = getattr(self, name)
-            if value is None:
-                continue
-            array = np.array(value, dtype=np.float64)
-            if array.ndim != 1:
-                raise CommandError(f"JointCommand.{name} must have one dimension, got shape {array.shape}.")
-            # A finite sum proves finite values; for the few joints of a robot Python sums faster than numpy looks.
-            if not math.isfinite(sum(array.tolist())) and not np.isfinite(array).all():
-                raise CommandError(f"JointCommand.{name} has values that are not finite: {array.tolist()}.")
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
+            if value is not None:
+                object.__setattr__(self, name, checked_command(name, value))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -179,7 +171,7 @@ class Observation:
     * of an articulation: ``positions``, ``velocities``, ``efforts`` [n], in the order of ``Articulation.joints``
       (``efforts`` is the generalized force that drives and commanded efforts apply);
     * of a body: ``position`` [3], ``orientation`` [4], ``linear_velocity``, ``angular_velocity`` [3] of the body
-      frame's origin, world frame;
+      frame's origin, world frame; where an articulation's root is authored on a body, both are read at that path;
     * of a sensor or camera: as its kind says (``docs/sensors.md``); ``time`` is when it looked, ``about`` says what
       the numbers in it mean: ``instances`` and ``semantics`` of a segmentation, the ``renderer`` of a picture.
     """
@@ -265,7 +257,7 @@ class Simulation(Protocol):
         """
         ...
 
-    def render(self, camera: str | Camera, params: RenderParams) -> Observation:
+    def render(self, camera: str | Camera, params: RenderParams = DEFAULT_PICTURE) -> Observation:
         """A picture of the present, by a camera of the scene or any other; fields as ``params.kinds`` says.
 
         ``rgb`` uint8 [h, w, 3], ``depth`` float32 [h, w] m along the optical axis (inf for none), ``semantic`` and

@@ -43,6 +43,26 @@ class JointReadings(Mapping[str, FloatArray]):
         return len(_FIELDS)
 
 
+class BaseReadings(Mapping[str, FloatArray]):
+    """Fields of an articulation and those of the body at the same prim: its base, on which the root was authored."""
+
+    __slots__ = ("_base", "_joints")
+
+    def __init__(self, joints: Mapping[str, FloatArray], base: Mapping[str, FloatArray]) -> None:
+        self._joints = joints
+        self._base = base
+
+    def __getitem__(self, name: str) -> FloatArray:
+        return self._base[name] if name in self._base else self._joints[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._joints
+        yield from self._base
+
+    def __len__(self) -> int:
+        return len(self._joints) + len(self._base)
+
+
 def body_reading(pose: FloatArray, velocity: FloatArray) -> Mapping[str, FloatArray]:
     """Fields of a body at ``pose`` [7] with ``velocity`` [6], linear then angular; both become read-only."""
     pose.setflags(write=False)

@@ -8,6 +8,11 @@ from numpy.typing import ArrayLike
 from hanzo_twin.errors import CommandError, InvalidInputError
 from hanzo_twin.spatial import FloatArray, IntArray
 
+LARGEST = 1e12
+"""Of positions and velocities that are commanded or set, in SI units: a larger one is a mistake. Efforts and forces
+have no such bound: there is no telling what they act on."""
+_FINITE = float(np.finfo(np.float64).max)
+
 
 def checked_steps(n: object) -> int:
     """``n`` as a number of steps.
@@ -24,18 +29,30 @@ def checked_steps(n: object) -> int:
     return n
 
 
-def checked_array(name: str, values: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
+def checked_array(name: str, values: ArrayLike, shape: tuple[int, ...], largest: float = LARGEST) -> FloatArray:
     """``values`` as a float64 array.
 
     Raises:
-        CommandError: its shape is not ``shape``, or it is not finite; the message starts with ``name``.
+        CommandError: its shape is not ``shape``, or a value is not finite or beyond ``largest``; the message starts
+            with ``name``.
     """
     array = np.asarray(values, dtype=np.float64)
     if array.shape != shape:
         raise CommandError(f"{name} has shape {list(array.shape)}, expected {list(shape)}.")
-    if not np.isfinite(array).all():
-        raise CommandError(f"{name} has values that are not finite.")
+    if not np.abs(array).max(initial=0.0) <= largest:
+        raise out_of_bounds(name, array)
     return array
+
+
+def out_of_bounds(name: str, values: FloatArray) -> CommandError:
+    """For ``values`` called ``name`` of which one is not finite, or beyond `LARGEST`."""
+    worst = values.flat[int(np.argmax(np.where(np.isnan(values), np.inf, np.abs(values))))]
+    if not np.isfinite(worst):
+        return CommandError(f"{name} has values that are not finite: {worst}.", hint="Give finite numbers.")
+    return CommandError(
+        f"{name} has the value {worst:g}, which nothing can be.",
+        hint=f"Allowed: −{LARGEST:g} to {LARGEST:g} (SI units).",
+    )
 
 
 def checked_quaternion(values: ArrayLike) -> FloatArray:
@@ -53,7 +70,9 @@ def checked_quaternion(values: ArrayLike) -> FloatArray:
 
 def checked_wrench(force: ArrayLike, torque: ArrayLike) -> FloatArray:
     """``force`` [3] and ``torque`` [3] as one array [6]. Raises CommandError as `checked_array`."""
-    return np.concatenate([checked_array("force", force, (3,)), checked_array("torque", torque, (3,))])
+    return np.concatenate(
+        [checked_array("force", force, (3,), _FINITE), checked_array("torque", torque, (3,), _FINITE)]
+    )
 
 
 def checked_body_state(
@@ -76,8 +95,25 @@ def checked_commands(
     efforts: ArrayLike | None,
 ) -> list[FloatArray | None]:
     """What ``Batch.step`` was given, each of ``shape`` or None. Raises CommandError as `checked_array`."""
-    given = (("positions", positions), ("velocities", velocities), ("efforts", efforts))
-    return [None if values is None else checked_array(name, values, shape) for name, values in given]
+    given = (("positions", positions, LARGEST), ("velocities", velocities, LARGEST), ("efforts", efforts, _FINITE))
+    return [None if values is None else checked_array(name, values, shape, most) for name, values, most in given]
+
+
+def checked_command(name: str, values: ArrayLike) -> FloatArray:
+    """``values`` of the field ``name`` of a `JointCommand`, as an array [n] of its own that nobody can write.
+
+    Raises:
+        CommandError: not one-dimensional, or a value that is not finite, or a target beyond `LARGEST`.
+    """
+    array = np.array(values, dtype=np.float64)
+    if array.ndim != 1:
+        raise CommandError(f"JointCommand.{name} must have one dimension, got shape {array.shape}.")
+    most = _FINITE if name == "efforts" else LARGEST
+    # A small sum proves small values; for the few joints of a robot Python sums faster than numpy looks.
+    if not sum(map(abs, array.tolist())) <= most and not np.abs(array).max(initial=0.0) <= most:
+        raise out_of_bounds(f"JointCommand.{name}", array)
+    array.setflags(write=False)
+    return array
 
 
 def check_batch_size(num_envs: int, threads: int | None) -> None:

@@ -47,6 +47,10 @@ class RenderParams:
             )
 
 
+DEFAULT_PICTURE = RenderParams()
+"""As the camera says, without noise."""
+
+
 def view_of(camera: Camera, scene: Scene, poses: FloatArray, width: int, height: int) -> View:
     """The view of ``camera`` where the bodies are at ``poses`` [n_bodies, 7]."""
     pose = camera.pose_body_camera

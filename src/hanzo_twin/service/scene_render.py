@@ -10,16 +10,19 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hanzo_twin.engines.port import EngineConfig, Observation, Simulation, load_engine
-from hanzo_twin.errors import InvalidInputError
+from hanzo_twin.engines.port import EngineConfig, Observation, Simulation
+from hanzo_twin.errors import InvalidInputError, NotFoundError, nearest
 from hanzo_twin.scene.load import load_scene
-from hanzo_twin.scene.model import Camera
+from hanzo_twin.scene.model import Camera, Scene
 from hanzo_twin.sensors.camera import RenderParams, overview
 from hanzo_twin.sensors.port import AnyArray
+from hanzo_twin.service.loading import load_on
 from hanzo_twin.service.pictures import check_output, colour_numbers, colour_of, shade_depth, write_png
 
 PictureKind = Literal["rgb", "depth", "semantic", "instance"]
 SIZE = (960, 720)
+OVERVIEW = "overview"
+"""What the camera that sees the whole scene is called on the command line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +62,7 @@ def render_scene(
     source: str | os.PathLike[str],
     output: Path,
     *,
-    engine: str,
+    engine: str | None = None,
     camera: str | None = None,
     kind: PictureKind = "rgb",
     seconds: float = 0.0,
@@ -69,6 +72,7 @@ def render_scene(
     """Load ``source``, let ``seconds`` pass on ``engine`` under its drives, and write what a camera sees as PNG.
 
     Args:
+        engine: its name; None takes one that takes the scene (`load_on`).
         camera: prim path; None takes the scene's first camera, or an overview where it has none, "" the overview.
         size: width and height in pixels; None takes the camera's own.
         loading: further options of `load_scene`.
@@ -80,14 +84,20 @@ def render_scene(
     if not 0 <= seconds < 1e6:
         raise InvalidInputError(f"--seconds is {seconds:g}.", hint="Allowed: 0 or more.")
     scene = load_scene(source, **(loading or {}))
+    _check_camera(scene, camera)
     config = EngineConfig()
-    simulation = load_engine(engine).load_scene(scene, config)
+    simulation = load_on(scene, engine, config)
     try:
         simulation.step(round(seconds * config.step_hz))
         seen = _look(simulation, camera, kind, size)
         return _written(seen, simulation.engine, kind, output)
     finally:
         simulation.close()
+
+
+def _check_camera(scene: Scene, camera: str | None) -> None:
+    if camera and camera not in scene.cameras:
+        raise NotFoundError(f"The scene has no camera '{camera}'.", hint=nearest(camera, (*scene.cameras, OVERVIEW)))
 
 
 def _look(

@@ -11,22 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from hanzo_twin.engines.port import EngineConfig, Observation, load_engine
-from hanzo_twin.errors import InvalidInputError, NotFoundError, NotInstalledError, OutputError, nearest
+from hanzo_twin.engines.port import EngineConfig, Observation
+from hanzo_twin.errors import InvalidInputError, NotFoundError, NotInstalledError, nearest
 from hanzo_twin.scene.load import load_scene
 from hanzo_twin.scene.model import Scene
-from hanzo_twin.service.pictures import check_output, colour_of
-
-_LEGEND = 12
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hit:
-    """What rays hit: prim path of a body or static shape, how many rays, and the nearest of them, m."""
-
-    name: str
-    rays: int
-    nearest: float
+from hanzo_twin.service.loading import load_on
+from hanzo_twin.service.pictures import check_output
+from hanzo_twin.service.scan_plot import Hit, draw
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +37,15 @@ def scan_scene(
     source: str | os.PathLike[str],
     output: Path,
     *,
-    engine: str,
+    engine: str | None = None,
     lidar: str | None = None,
     seconds: float = 0.0,
     loading: Mapping[str, Any] | None = None,
 ) -> ScanReport:
-    """Load ``source``, let ``seconds`` pass on ``engine``, and plot the scan of a lidar (None: the first) from above.
+    """Load ``source``, let ``seconds`` pass on ``engine``, and plot the scan of a lidar (None: the first).
+
+    Args:
+        engine: its name; None takes one that takes the scene (`load_on`).
 
     Raises:
         NotFoundError: the scene has no such lidar. NotInstalledError: matplotlib is missing. SceneError,
@@ -68,18 +62,18 @@ def scan_scene(
     scene = load_scene(source, **(loading or {}))
     path = _lidar(scene, lidar)
     config = EngineConfig()
-    simulation = load_engine(engine).load_scene(scene, config)
+    simulation = load_on(scene, engine, config)
     try:
         simulation.step(round(seconds * config.step_hz))
         seen = simulation.get_observation(path)
     finally:
         simulation.close()
     hits = _hits(seen)
-    _plot(seen, output)
+    draw(seen, hits, output)
     returned = int(np.isfinite(seen["ranges"]).sum())
     return ScanReport(
         output=str(output),
-        engine=engine,
+        engine=simulation.engine,
         lidar=path,
         time=seen.time,
         rays=seen["ranges"].size,
@@ -92,9 +86,14 @@ def _lidar(scene: Scene, wanted: str | None) -> str:
     lidars = [sensor.path for sensor in scene.sensors.values() if sensor.kind == "lidar"]
     if wanted is None and lidars:
         return lidars[0]
+    if not lidars:
+        raise NotFoundError(
+            "The scene has no lidar.",
+            hint='Give it a prim with the attribute custom token hanzo:sensor = "lidar" where it shall be '
+            "(docs/sensors.md), or try one that has: library:wheeled_base.",
+        )
     if wanted is None or wanted not in lidars:
-        name = f" '{wanted}'" if wanted else ""
-        raise NotFoundError(f"The scene has no lidar{name}.", hint=nearest(wanted or "", lidars))
+        raise NotFoundError(f"The scene has no lidar '{wanted}'.", hint=nearest(wanted or "", lidars))
     return wanted
 
 
@@ -107,31 +106,3 @@ def _hits(seen: Observation) -> tuple[Hit, ...]:
         if number
     ]
     return tuple(sorted(found, key=lambda hit: -hit.rays))
-
-
-def _plot(seen: Observation, output: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    names = seen.about["instances"]
-    assert isinstance(names, tuple)
-    figure = Figure(figsize=(8.0, 6.5), layout="constrained")
-    axes = figure.subplots()
-    hits = _hits(seen)
-    for rank, hit in enumerate(hits):
-        number = names.index(hit.name)
-        points = seen["points"][seen["instance"] == number]
-        colour = [part / 255 for part in colour_of(number)]
-        label = hit.name if rank < _LEGEND else None
-        axes.scatter(points[:, 0], points[:, 1], s=6, color=colour, label=label)
-    axes.plot(0, 0, marker="^", color="black", markersize=9, linestyle="none", label="lidar")
-    axes.set_aspect("equal", adjustable="datalim")
-    axes.grid(alpha=0.3)
-    axes.set_xlabel("x ahead of the lidar, m")
-    axes.set_ylabel("y to its left, m")
-    axes.set_title(f"{seen.path} at {seen.time:g} s, from above")
-    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    try:
-        FigureCanvasAgg(figure).print_figure(output, dpi=110)
-    except OSError as failed:
-        raise OutputError(f"The plot cannot be written to '{output}': {failed.strerror}.") from failed

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from hanzo_twin.definition.topics import Binding
+from hanzo_twin.engines.vectors import LARGEST
 from hanzo_twin.errors import counted
 from hanzo_twin.spatial import IntArray
 from hanzo_twin.sync.port import Message
@@ -60,13 +61,14 @@ class Rejection:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Pick:
-    """One mapping, compiled: SI value = reading · factor + offset."""
+    """One mapping, compiled: SI value = reading · factor + offset, of at most ``largest`` where it moves the twin."""
 
     key: str
     path: tuple[str, ...]
     columns: tuple[int, ...]
     factor: float
     offset: float
+    largest: float
 
 
 _Picks = tuple[tuple[tuple[str, ...], tuple[_Pick, ...]], ...]
@@ -130,12 +132,15 @@ def _compile(bound: Sequence[Binding], table: SignalTable) -> _Picks:
         target = binding.target
         path = tuple(target.timestamp_field.split(".")) if target.timestamp_field else ()
         offset = target.to_si(0.0)
+        columns = table.resolve(target)
+        moving = any(table.signals[column].quantity.kind in ("input", "state") for column in columns)
         pick = _Pick(
             key=binding.key,
             path=binding.field,
-            columns=table.resolve(target),
+            columns=columns,
             factor=target.to_si(1.0) - offset,
             offset=offset,
+            largest=LARGEST if moving else math.inf,
         )
         grouped.setdefault(path, []).append(pick)
     return tuple((path, tuple(picks)) for path, picks in grouped.items())
@@ -173,6 +178,8 @@ def _number(pick: _Pick, value: Any) -> float:
     number = value * pick.factor + pick.offset
     if not math.isfinite(number):
         raise ValueError(f"'{pick.key}' is not finite")
+    if abs(number) > pick.largest:
+        raise ValueError(f"'{pick.key}' is {number:g}, which nothing can be")
     return number
 
 

@@ -33,6 +33,7 @@ from hanzo_twin.engines.state import SimState
 from hanzo_twin.errors import (
     AddressError,
     CommandError,
+    InvalidInputError,
     NotFoundError,
     ParameterError,
     SimulationError,
@@ -216,6 +217,24 @@ class EngineConformance(EngineSuite):
             watched.get_parameter(DAMPING)
         assert watched.get_state() == simulation.get_state()
         watched.close()
+
+    def test_an_articulation_at_a_body_shows_both(self, engine: Engine) -> None:
+        """Its root may be authored on its base; neither then hides the other."""
+        base = SCENE.articulations[ARM].root_body
+        here = replace(SCENE.articulations[ARM], path=base)
+        simulation = engine.load_scene(replace(SCENE, articulations={base: here}), CONFIG)
+        seen = simulation.get_observation(base)
+        assert set(seen.data) == {
+            *("positions", "velocities", "efforts"),
+            *("position", "orientation", "linear_velocity", "angular_velocity"),
+        }
+        assert len(seen["positions"]) == len(seen["efforts"]) == JOINTS
+        np.testing.assert_allclose(seen["position"], SCENE.bodies[base].pose_world_body.position, atol=1e-6)
+        simulation.close()
+
+    def test_what_is_no_scene_is_told(self, engine: Engine) -> None:
+        with pytest.raises(InvalidInputError, match=r"A Scene is needed, got a str\.(.|\n)*load_scene\('a\.usda'\)"):
+            engine.load_scene("a.usda", CONFIG)  # type: ignore[arg-type]
 
     def test_commands_are_copied(self, simulation: Simulation) -> None:
         mine = TARGETS.copy()
@@ -421,6 +440,10 @@ class EngineConformance(EngineSuite):
             simulation.set_joint_command(ARM, JointCommand(positions=TARGETS, efforts=np.zeros(2)))
         with pytest.raises(CommandError, match="not finite"):
             JointCommand(positions=[0.0, float("nan")])  # type: ignore[arg-type]
+        with pytest.raises(CommandError, match=r"positions has the value -1e\+300, which nothing can be"):
+            JointCommand(positions=[0.0, -1e300])  # type: ignore[arg-type]
+        with pytest.raises(CommandError, match=r"velocities has the value 1e\+200, which nothing can be"):
+            simulation.set_joint_state(ARM, TARGETS, np.full(JOINTS, 1e200))
         with pytest.raises(CommandError, match="one dimension"):
             JointCommand(positions=np.zeros((2, 3)))
         with pytest.raises(CommandError, match=r"positions has shape \[2\], expected \[6\]"):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Simulation, load_engine
+from hanzo_twin.engines.vectors import LARGEST
 from hanzo_twin.errors import AddressError, InvalidInputError, ParameterError
 from hanzo_twin.scene.addresses import Address, describe
 from hanzo_twin.scene.load import check_loaded
@@ -88,10 +89,14 @@ class Twin:
         """Give an input the value ``value`` from device time ``time`` on (default: now).
 
         Raises:
-            AddressError: not an input. ParameterError: the value is not finite.
+            AddressError: not an input. ParameterError: the value is not finite, or beyond all that can be.
         """
         if not math.isfinite(value):
             raise ParameterError(f"Input '{address}' must be finite, got {value}.")
+        if abs(value) > LARGEST:
+            raise ParameterError(
+                f"Input '{address}' cannot be {value:g}.", hint=f"Allowed: −{LARGEST:g} to {LARGEST:g} (SI units)."
+            )
         self.inputs.track(address, interpolation).add(self.time if time is None else time, value)
 
     def advance_to(self, time: float, *, probe: Probe | None = None) -> Trace:

@@ -91,3 +91,41 @@ def test_what_cannot_be_is_told(arguments: list[str], code: int, message: str) -
 
     assert (done.exit_code, message in done.stderr) == (code, True), done.stderr
     assert not Path("x.png").exists()
+
+
+def test_a_camera_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
+    done = run("render", str(SCENE), "--camera", "overvew", "-o", str(tmp_path / "a.png"))
+    assert done.exit_code == 3
+    assert "The scene has no camera 'overvew'." in done.stderr
+    assert "Did you mean 'overview'? Allowed: /World/camera, overview." in done.stderr
+
+
+def test_a_scene_that_the_first_engine_refuses_is_drawn_all_the_same(pictures: None, tmp_path: Path) -> None:
+    text = 'def Xform "a" ( prepend apiSchemas = ["PhysicsRigidBodyAPI"] )\n{\n    def Cube "b" {}\n}\n'
+    joint = 'def PhysicsSphericalJoint "j"\n{\n    rel physics:body1 = </a>\n}\n'
+    (tmp_path / "ball.usda").write_text(f"#usda 1.0\n{text}{joint}")
+    file = str(tmp_path / "ball.usda")
+    done = run("render", file, "-o", str(tmp_path / "a.png"), "--width", "80", "--height", "60")
+    assert done.exit_code == 0, done.stderr
+    refused = run("render", file, "-o", str(tmp_path / "a.png"), "--engine", "kinematic")
+    assert refused.exit_code == 5
+    assert "'kinematic' has no spherical joints" in refused.stderr
+
+
+def test_time_that_passes_without_forces_is_told(pictures: None, tmp_path: Path) -> None:
+    done = run("render", str(SCENE), "-o", str(tmp_path / "a.png"), "--width", "8", "--height", "8", "--seconds", "0.1")
+    assert "Nothing falls or collides on the engine 'kinematic'; name another with --engine" in done.stderr
+
+
+def test_a_scene_without_a_lidar_says_how_it_gets_one(tmp_path: Path) -> None:
+    done = run("scan", str(SCENE.parents[1] / "pendulum/pendulum.usda"), "-o", str(tmp_path / "a.png"))
+    assert done.exit_code == 3
+    assert "The scene has no lidar." in done.stderr
+    assert 'custom token hanzo:sensor = "lidar"' in done.stderr
+
+
+@pytest.mark.parametrize("engine", ["", " , "])
+def test_no_engine_at_all_is_told(engine: str) -> None:
+    done = run("check", str(SCENE), "--engine", engine)
+    assert done.exit_code == 2
+    assert "--engine names no engine." in done.stderr

@@ -43,6 +43,24 @@ def test_a_passive_pendulum_agrees() -> None:
     assert paragraphs(found) == ["gazebo agrees with mujoco within the tolerance (0.001 rad or m) all the time."]
 
 
+def test_agreement_that_says_little_is_told() -> None:
+    """Nothing falls without dynamics, and what hangs still agrees with everything."""
+    found = compare_engines(scenes.pendulum(initial_position=0.0), ("mujoco", "kinematic"), seconds=0.1)
+    report = found.engines["kinematic"]
+    assert report.first_divergence is None
+    assert report.not_compared == (
+        "kinematic has no dynamics: what gravity, contacts and inertia do was not compared.",
+        "Nothing moved on either by more than the tolerance, so motion was not compared: give a command (--command), "
+        "or a scene in which something falls.",
+    )
+    [told] = paragraphs(found)
+    assert told.startswith("kinematic agrees with mujoco within the tolerance (0.001 rad or m) all the time, but that ")
+    assert told.endswith(" ".join(report.not_compared))
+    assert found.to_dict()["engines"]["kinematic"]["not_compared"] == list(report.not_compared)
+    moving = compare_engines(scenes.pendulum(initial_position=1.0), TWO, seconds=0.1)
+    assert moving.engines["gazebo"].not_compared == ()
+
+
 def test_plain_data_has_numbers_for_each_engine() -> None:
     found = compare_engines(scenes.incline(angle=0.4, friction=0.2), (*TWO, "kinematic"), seconds=0.1).to_dict()
     assert list(found) == ["reference", "step_s", "seconds", "engines"]
@@ -115,6 +133,7 @@ def test_an_engine_that_refuses_is_reported_and_the_others_go_on(monkeypatch: py
         "max_joint_error_rad": None, "max_body_error_m": None, "first_divergence": None, "max_slide_error_m": None,
         "max_body_rotation_rad": None, "version": Fussy().capabilities().version,
         "refused": "The engine 'fussy' has no bodies. Others have.", "failure": None, "joints": {}, "bodies": {},
+        "not_compared": [],
     }  # fmt: skip
     assert "fussy refuses the scene: The engine 'fussy' has no bodies. Others have." in paragraphs(found)
     with pytest.raises(UnsupportedError, match="Fewer than two of the engines take the scene: fussy: The engine"):

@@ -82,6 +82,7 @@ def test_a_vector_of_joint_positions() -> None:
         (b'{"value": 1, "timestamp": "yesterday"}', "neither seconds nor ISO 8601"),
         (b'{"value": 1, "timestamp": "2026-01-01T00:00:00"}', "has no time zone"),
         (b'{"value": 1e999}', ""),
+        (b'{"value": 1e300}', "is 1e+300, which nothing can be"),
     ],
 )
 def test_garbage_is_rejected_with_a_reason_and_nothing_is_read(payload: bytes, reason: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -11,7 +11,7 @@ import numpy as np
 from hanzo_twin.engines.kinematic.worlds import PARAMETERS, Mechanism, Worlds
 from hanzo_twin.engines.parameters import ParameterValues
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
-from hanzo_twin.engines.readings import body_reading
+from hanzo_twin.engines.readings import BaseReadings, body_reading
 from hanzo_twin.engines.refusals import closed, held_by_a_joint, no_such_body, wrong_length
 from hanzo_twin.engines.restore import check_native, check_neutral, check_parameters, pack_settings
 from hanzo_twin.engines.sensing import joint_reading, make_sensors, observe_sensor, render
@@ -20,7 +20,7 @@ from hanzo_twin.engines.vectors import checked_array, checked_body_state, checke
 from hanzo_twin.errors import StateError, UnsupportedError
 from hanzo_twin.scene.addresses import Address
 from hanzo_twin.scene.model import Camera, Scene
-from hanzo_twin.sensors.camera import RenderParams
+from hanzo_twin.sensors.camera import DEFAULT_PICTURE, RenderParams
 from hanzo_twin.sensors.plan import Plan
 from hanzo_twin.sensors.port import Motion
 from hanzo_twin.sensors.suite import Held
@@ -118,17 +118,22 @@ class KinematicSimulation:
                 "velocities": worlds.velocities[0, columns].copy(),
                 "efforts": worlds.drive_efforts()[0, columns],
             }
-        elif path in self._rows:
-            poses, twists = worlds.bodies()
-            row = self._rows[path]
-            return Observation(path=path, time=self.time, data=body_reading(poses[0, row], twists[0, row]))
-        else:
-            return observe_sensor(self.sensors, path, {**self._mechanism.columns, **self._rows})
-        for array in arrays.values():
-            array.setflags(write=False)
-        return Observation(path=path, time=self.time, data=MappingProxyType(arrays))
+            for array in arrays.values():
+                array.setflags(write=False)
+            joints: Mapping[str, FloatArray] = MappingProxyType(arrays)
+            if path in self._rows:
+                joints = BaseReadings(joints, self._observe_body(path))
+            return Observation(path=path, time=self.time, data=joints)
+        if path in self._rows:
+            return Observation(path=path, time=self.time, data=self._observe_body(path))
+        return observe_sensor(self.sensors, path, {**self._mechanism.columns, **self._rows})
 
-    def render(self, camera: str | Camera, params: RenderParams) -> Observation:
+    def _observe_body(self, path: str) -> Mapping[str, FloatArray]:
+        poses, twists = self._worlds.bodies()
+        row = self._rows[path]
+        return body_reading(poses[0, row], twists[0, row])
+
+    def render(self, camera: str | Camera, params: RenderParams = DEFAULT_PICTURE) -> Observation:
         self._check_open()
         return render(self.sensors, camera, params)
 

@@ -22,14 +22,14 @@ from hanzo_twin.engines.mujoco.readings import JointReadings, Law
 from hanzo_twin.engines.mujoco.touching import read_contacts
 from hanzo_twin.engines.parameters import DYNAMIC, ParameterValues, gravity_addresses
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
-from hanzo_twin.engines.readings import body_reading
+from hanzo_twin.engines.readings import BaseReadings, body_reading
 from hanzo_twin.engines.refusals import closed, no_such_body, wrong_length
 from hanzo_twin.engines.restore import check_parameters
 from hanzo_twin.engines.sensing import joint_reading, make_sensors, observe_sensor, render
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.engines.vectors import checked_array, checked_body_state, checked_steps, checked_wrench
 from hanzo_twin.scene.model import Camera, Scene
-from hanzo_twin.sensors.camera import RenderParams
+from hanzo_twin.sensors.camera import DEFAULT_PICTURE, RenderParams
 from hanzo_twin.sensors.plan import Plan
 from hanzo_twin.sensors.port import Contacts, Motion
 from hanzo_twin.sensors.suite import Held
@@ -194,7 +194,9 @@ class MujocoSimulation:
             law = (self._drive, self._stiffness, self._damping, self._limits, self._efforts)
             if self._acceleration is not None:
                 law = self._scaled(law, self._acceleration)
-            readings = JointReadings(columns, positions, velocities, law)
+            readings: Mapping[str, FloatArray] = JointReadings(columns, positions, velocities, law)
+            if path in self.layout.body_rows:
+                readings = BaseReadings(readings, self._observe_body(self.layout.body_rows[path]))
             return Observation(path=path, time=self._data.time, data=readings)
         row = self.layout.body_rows.get(path)
         if row is not None:
@@ -208,7 +210,7 @@ class MujocoSimulation:
         wanted, stiffness, damping, limits, efforts = law
         return wanted * scales, stiffness * scales, damping * scales, limits, efforts
 
-    def render(self, camera: str | Camera, params: RenderParams) -> Observation:
+    def render(self, camera: str | Camera, params: RenderParams = DEFAULT_PICTURE) -> Observation:
         self._check_open()
         return render(self.sensors, camera, params)
 

@@ -26,7 +26,7 @@ from hanzo_twin.engines.omniverse.values import Values
 from hanzo_twin.engines.omniverse.world import World
 from hanzo_twin.engines.parameters import DYNAMIC, ParameterValues, gravity_addresses
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
-from hanzo_twin.engines.readings import JointReadings, body_reading
+from hanzo_twin.engines.readings import BaseReadings, JointReadings, body_reading
 from hanzo_twin.engines.refusals import (
     closed,
     diverged,
@@ -42,7 +42,7 @@ from hanzo_twin.engines.state import SimState
 from hanzo_twin.engines.vectors import checked_array, checked_body_state, checked_steps, checked_wrench, replaced
 from hanzo_twin.errors import SimulationError
 from hanzo_twin.scene.model import Camera, Scene
-from hanzo_twin.sensors.camera import RenderParams
+from hanzo_twin.sensors.camera import DEFAULT_PICTURE, RenderParams
 from hanzo_twin.sensors.plan import Plan
 from hanzo_twin.sensors.port import Contacts, Motion
 from hanzo_twin.sensors.suite import Held
@@ -283,12 +283,18 @@ class OmniverseSimulation:
         self._check_open()
         freedoms = self._freedoms.get(path)
         if freedoms is not None:
-            return Observation(path=path, time=self.time, data=self._read_joints(path, freedoms))
+            joints: Mapping[str, FloatArray] = self._read_joints(path, freedoms)
+            if path in self._rows:
+                joints = BaseReadings(joints, self._observe_body(path))
+            return Observation(path=path, time=self.time, data=joints)
         if path in self._rows:
-            poses, twists = self._read_bodies()
-            row = self._rows[path]
-            return Observation(path=path, time=self.time, data=body_reading(poses[row].copy(), twists[row].copy()))
+            return Observation(path=path, time=self.time, data=self._observe_body(path))
         return observe_sensor(self.sensors, path, {**self._columns, **self._rows})
+
+    def _observe_body(self, path: str) -> Mapping[str, FloatArray]:
+        poses, twists = self._read_bodies()
+        row = self._rows[path]
+        return body_reading(poses[row].copy(), twists[row].copy())
 
     def _read_joints(self, path: str, freedoms: IntArray | slice) -> JointReadings:
         world, commands, columns = self._world, self._commands, self._columns[path]
@@ -305,7 +311,7 @@ class OmniverseSimulation:
 
         return JointReadings(positions[freedoms], velocities[freedoms], present)
 
-    def render(self, camera: str | Camera, params: RenderParams) -> Observation:
+    def render(self, camera: str | Camera, params: RenderParams = DEFAULT_PICTURE) -> Observation:
         self._check_open()
         return render(self.sensors, camera, params)
 

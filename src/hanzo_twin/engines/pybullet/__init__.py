@@ -7,6 +7,7 @@ from hanzo_twin.engines.features import check_features
 from hanzo_twin.engines.materials import for_products, friction_between, restitution_between
 from hanzo_twin.engines.parameters import DYNAMIC
 from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
+from hanzo_twin.engines.pybullet import library  # noqa: F401 - first of all that import Bullet, so that it is silent
 from hanzo_twin.engines.pybullet.native_state import ENGINE, VERSION
 from hanzo_twin.engines.pybullet.simulation import PybulletSimulation
 from hanzo_twin.scene.diagnostics import Diagnosis
