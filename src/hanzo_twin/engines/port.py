@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
+import numpy as np
+
 from hanzo_twin import plugins
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.engines.vectors import checked_command

@@ -46,7 +46,7 @@ def inertial(mass: str = "1", ixx: str = "1") -> str:
         (
             LINKS + joint(more='<limit lower="1" upper="-1"/>'),
             "limits-crossed",
-            "The lower limit 1 of joint 'j' is above its upper limit -1.",
+            "The lower limit 1 rad of joint 'j' is above its upper limit -1 rad.",
         ),
         (
             LINKS + joint(more='<dynamics damping="-3"/>'),
