@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,15 +86,22 @@ except KeyboardInterrupt:
 """
 
 
-def test_nothing_is_left_behind_however_the_parent_ends() -> None:
-    ends = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
-    parents = [
+@pytest.fixture
+def parents() -> Iterator[list[subprocess.Popen[str]]]:
+    """Three processes with two workers each."""
+    started = [
         subprocess.Popen(
             [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
         )
-        for _ in ends
+        for _ in range(3)
     ]
-    for end, parent in zip(ends, parents, strict=True):
+    yield started
+    for parent in started:
+        parent.kill()
+
+
+def test_nothing_is_left_behind_however_the_parent_ends(parents: list[subprocess.Popen[str]]) -> None:
+    for end, parent in zip((signal.SIGTERM, signal.SIGINT, signal.SIGKILL), parents, strict=True):
         assert parent.stdout is not None
         name, *workers = parent.stdout.readline().split()
         processes = [psutil.Process(int(worker)) for worker in workers]
