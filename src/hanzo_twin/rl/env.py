@@ -16,7 +16,7 @@ from hanzo_twin.rl.draw_log import DrawLog
 from hanzo_twin.rl.episodes import Step
 from hanzo_twin.rl.options import ResetOptions
 from hanzo_twin.rl.pictures import Picture
-from hanzo_twin.rl.spaces import ObservationType, action_space, observation_space, split
+from hanzo_twin.rl.spaces import ObservationType, action_space, numbers, observation_space, split
 from hanzo_twin.rl.vector_env import Runner
 from hanzo_twin.spatial import FloatArray
 
@@ -90,7 +90,7 @@ class TwinEnv(gymnasium.Env[Any, Any]):
         return self.runner.layout.rewards
 
     def _checked(self, action: ArrayLike) -> FloatArray:
-        array = np.asarray(action, dtype=np.float64)
+        array = numbers("action", action)
         if array.shape != self._shape:
             raise CommandError(
                 f"action has shape {list(array.shape)}, expected {list(self._shape)}.",

@@ -139,6 +139,11 @@ class Episodes:
         Raises:
             InvalidInputError: a pin names nothing.
         """
+        if pinned and self._randomizer is None:
+            raise InvalidInputError(
+                f"Nothing is drawn here, so '{next(iter(pinned))}' cannot be pinned.",
+                hint="Make the environment with domain_randomization.",
+            )
         chosen = np.arange(self.num_envs) if envs is None else envs
         if seeds is not None:
             self._seeds[chosen] = seed_words(seeds)
@@ -162,11 +167,6 @@ class Episodes:
         )
 
     def _begin(self, envs: IntArray, pinned: Mapping[str, object]) -> None:
-        if pinned and self._randomizer is None:
-            raise InvalidInputError(
-                f"Nothing is drawn here, so '{next(iter(pinned))}' cannot be pinned.",
-                hint="Make the environment with domain_randomization.",
-            )
         world = self.world
         self._episodes[envs] += 1
         draws = Draws(self._seeds[envs], self._episodes[envs], np.zeros(len(envs), dtype=np.int64))

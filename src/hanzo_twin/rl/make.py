@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Ranges = bool | Randomization | DomainRandomization | Mapping[str, object]
 RENDER_MODES = ("rgb_array",)
+MAX_ENVS = 65_536
 
 
 def make(
@@ -194,7 +195,9 @@ def _autoreset(given: str | Autoreset) -> Autoreset:
 
 
 def _check_counts(num_envs: int, per_worker: int | None, threads: int | None) -> None:
-    for name, value in (("num_envs", num_envs), ("num_envs_per_worker", per_worker), ("num_threads", threads)):
+    if type(num_envs) is not int or not 1 <= num_envs <= MAX_ENVS:
+        raise InvalidInputError(f"num_envs is {num_envs!r}.", hint=f"Allowed: whole numbers from 1 to {MAX_ENVS}.")
+    for name, value in (("num_envs_per_worker", per_worker), ("num_threads", threads)):
         if value is not None and (type(value) is not int or value < 1):
             raise InvalidInputError(f"{name} is {value!r}.", hint="Allowed: whole numbers from 1.")
 

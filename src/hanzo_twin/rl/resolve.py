@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Protocol
 
@@ -97,7 +98,7 @@ def resolve(
     if recipe is None and not isinstance(task, Task):
         recipe = _load_recipe(found.task or DEFAULT_TASK)
     chosen = task if isinstance(task, Task) else (recipe or _load_recipe(DEFAULT_TASK)).build(found.scene)
-    engine_name = engine or found.engine or default_engine()
+    engine_name = (found.engine or default_engine()) if engine is None else engine
     return Setup(
         scene=found.scene,
         engine=load_engine(engine_name),
@@ -120,6 +121,11 @@ def find_twin(twin_id: TwinId) -> Found:
     """
     if isinstance(twin_id, TwinDefinition):
         return found_of(twin_id, Path.cwd())
+    given: object = twin_id  # what callers without types give, too
+    if not isinstance(given, str | os.PathLike) or not str(given):
+        raise InvalidInputError(
+            f"twin_id is {given!r}.", hint="Allowed: the path of a definition or scene file, or the name of a twin."
+        )
     path = Path(os.fspath(twin_id))
     name = str(twin_id)
     if path.suffix.lower() in FORMATS or name.startswith(SCHEME):
@@ -219,9 +225,10 @@ def engine_steps(config: EngineConfig, step_hz: float) -> int:
     Raises:
         InvalidInputError: not a whole number; the hint has rates that fit.
     """
-    if not 0.0 < step_hz <= config.step_hz + 1e-9:
+    given: object = step_hz  # what callers without types give, too
+    if not isinstance(given, Real) or not 0.0 < step_hz <= config.step_hz + 1e-9:
         raise InvalidInputError(
-            f"step_hz is {step_hz:g}.", hint=f"Allowed: more than 0, and at most the engine's {config.step_hz:g} Hz."
+            f"step_hz is {given!r}.", hint=f"Allowed: more than 0, and at most the engine's {config.step_hz:g} Hz."
         )
     ratio = config.step_hz / step_hz
     count = max(1, round(ratio))

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import Any, Literal
 
 import numpy as np
 from gymnasium import spaces
+from numpy.typing import ArrayLike
 
-from hanzo_twin.errors import InvalidInputError, nearest
+from hanzo_twin.errors import CommandError, InvalidInputError, nearest
 from hanzo_twin.rl.episodes import Layout, ObservationArray
+from hanzo_twin.spatial import FloatArray
 
 ObservationType = Literal["dict", "flat"]
 OBSERVATION_TYPES: tuple[ObservationType, ...] = ("dict", "flat")
 
 
-def checked_observation_type(given: str) -> ObservationType:
+def checked_observation_type(given: object) -> ObservationType:
     """``given`` if there is such a type.
 
     Raises:
         InvalidInputError: there is not.
     """
-    if given not in OBSERVATION_TYPES:
-        raise InvalidInputError(f"There is no obs_type '{given}'.", hint=nearest(given, OBSERVATION_TYPES))
-    return given
+    for known in OBSERVATION_TYPES:
+        if given == known:
+            return known
+    raise InvalidInputError(f"There is no obs_type '{given}'.", hint=nearest(str(given), OBSERVATION_TYPES))
+
+
+def numbers(name: str, given: ArrayLike) -> FloatArray:
+    """``given`` as an array of numbers; ``name`` is what it is called in errors.
+
+    Raises:
+        CommandError: it is none.
+    """
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise CommandError(f"{name} must be an array of numbers, got {shorten(repr(given), 60)}.") from None
 
 
 def observation_space(layout: Layout, kind: ObservationType) -> spaces.Space[Any]:

@@ -15,7 +15,7 @@ from hanzo_twin.errors import CommandError, ConflictError, InvalidInputError, Si
 from hanzo_twin.rl.draw_log import DrawLog
 from hanzo_twin.rl.episodes import Autoreset, Layout, Step
 from hanzo_twin.rl.options import ResetOptions
-from hanzo_twin.rl.spaces import ObservationType, action_space, observation_space, split
+from hanzo_twin.rl.spaces import ObservationType, action_space, numbers, observation_space, split
 from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
 
 Info = dict[str, Any]
@@ -111,9 +111,7 @@ class TwinVectorEnv(VectorEnv[Any, Any, Any]):
         if isinstance(seed, int | np.integer):
             super().reset(seed=int(seed))
             return [int(seed) + int(env) for env in envs]
-        given = [self.np_random.integers(2**62) if one is None else one for one in seed]
-        if len(given) != self.num_envs:
-            raise InvalidInputError(f"Got {len(given)} seeds for {self.num_envs} envs.", hint="Give one for each env.")
+        given = [self.np_random.integers(2**62) if one is None else one for one in _listed(seed, self.num_envs)]
         return [int(given[env]) for env in envs]
 
     def step(self, actions: ArrayLike) -> tuple[Any, FloatArray, BoolArray, BoolArray, Info]:
@@ -139,7 +137,7 @@ class TwinVectorEnv(VectorEnv[Any, Any, Any]):
         return observations, step.rewards, step.terminations, step.truncations, self._infos(step)
 
     def _checked(self, actions: ArrayLike) -> FloatArray:
-        array = np.asarray(actions, dtype=np.float64)
+        array = numbers("actions", actions)
         if array.shape != self._shape:
             names = ", ".join(self.runner.layout.actions)
             raise CommandError(
@@ -193,3 +191,18 @@ class TwinVectorEnv(VectorEnv[Any, Any, Any]):
     def close_extras(self, **kwargs: Any) -> None:
         """Release the worlds."""
         self.runner.close()
+
+
+def _listed(seeds: object, count: int) -> list[int | None]:
+    """``seeds`` as a list.
+
+    Raises:
+        InvalidInputError: they are not ``count`` whole numbers or None.
+    """
+    listed: list[Any] = list(seeds) if isinstance(seeds, list | tuple | np.ndarray) else [seeds]
+    for one in listed:
+        if one is not None and not (isinstance(one, int | np.integer) and one >= 0):
+            raise InvalidInputError(f"A seed is {str(one)[:80]!r}.", hint="Allowed: whole numbers from 0, and None.")
+    if len(listed) != count:
+        raise InvalidInputError(f"Got {len(listed)} seeds for {count} envs.", hint="Give one for each env.")
+    return listed

@@ -16,6 +16,7 @@ from threading import Condition, Thread
 from typing import Any
 
 from hanzo_twin.errors import InvalidInputError, NotInstalledError
+from hanzo_twin.rl.training.reasons import reason
 
 Row = Mapping[str, float]
 _EXPERIMENT = "hanzo-twin"
@@ -64,7 +65,7 @@ class MlflowRun:
             self._run = known.get("run") or self._begin(name, parameters)
         except MlflowException as error:
             raise InvalidInputError(
-                f"MLflow at '{uri}' cannot be used: {_reason(error)}.",
+                f"MLflow at '{uri}' cannot be used: {reason(error)}.",
                 hint="Start it with 'mlflow server', correct the address, or train without tracking_uri.",
             ) from error
         now = _milliseconds()
@@ -130,7 +131,7 @@ class MlflowRun:
             try:
                 self._send()
             except self._error as error:
-                self._say(failing=True, reason=_reason(error))
+                self._say(failing=True, reason=reason(error))
                 with self._changed:
                     self._changed.wait_for(lambda: self._closing, timeout=_RETRY_S)
                 if self._closing:
@@ -171,16 +172,6 @@ class MlflowRun:
         if self._failing and not failing:
             self._lines.append(f"MLflow at '{self._uri}' answers again and has everything.")
         self._failing = failing
-
-
-def _reason(error: BaseException) -> str:
-    """What the system said, where that is the cause; else the first line of what MLflow said."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return str(error).partition("\n")[0].removesuffix(".")[:300]
 
 
 def _milliseconds() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import stable_baselines3
 import torch
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
@@ -11,6 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from hanzo_twin.errors import InvalidInputError, nearest
 from hanzo_twin.rl.training.checkpoints import Checkpoint
 from hanzo_twin.rl.training.spec import TrainingSpec
+from hanzo_twin.spatial import FloatArray
 
 _CLASSES = {"ppo": stable_baselines3.PPO, "sac": stable_baselines3.SAC, "td3": stable_baselines3.TD3}
 _ACTIVATIONS = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU, "elu": torch.nn.ELU, "silu": torch.nn.SiLU}
@@ -63,3 +65,19 @@ def load_model(env: VecEnv, spec: TrainingSpec, checkpoint: Checkpoint) -> Any:
     if replay.exists():
         model.load_replay_buffer(str(replay))
     return model
+
+
+class CurrentPolicy:
+    """A model as it is, without chance; ``moments`` is the `VecNormalize` it is trained under, if any."""
+
+    def __init__(self, model: Any, moments: VecNormalize | None) -> None:
+        self._model = model
+        self._moments = moments
+
+    def act(self, observations: FloatArray) -> FloatArray:
+        """Actions [N, n_actions] for observations [N, n_observations]."""
+        given = np.asarray(observations, dtype=np.float32)
+        if self._moments is not None:
+            given = self._moments.normalize_obs(given)
+        actions: FloatArray = np.asarray(self._model.predict(given, deterministic=True)[0], dtype=np.float64)
+        return np.clip(actions, -1.0, 1.0)

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from hanzo_twin.errors import InvalidInputError, NotFoundError, NotInstalledError
+from hanzo_twin.errors import InvalidInputError, NotFoundError, NotInstalledError, OutputError
+from hanzo_twin.rl.training.reasons import reason
 from hanzo_twin.spatial import FloatArray
 
 ONNX, ZIP, LINEAGE, MOMENTS = "policy.onnx", "policy.zip", "lineage.json", "moments.pkl"
@@ -69,7 +70,7 @@ def read_lineage(folder: Path) -> dict[str, Any]:
         NotFoundError: there is no policy in ``folder``. InvalidInputError: the file is damaged.
     """
     try:
-        found: dict[str, Any] = json.loads((folder / LINEAGE).read_text(encoding="utf-8"))
+        found: Any = json.loads((folder / LINEAGE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise NotFoundError(
             f"There is no policy in '{folder}'.",
@@ -77,7 +78,10 @@ def read_lineage(folder: Path) -> dict[str, Any]:
         ) from None
     except (OSError, ValueError) as error:
         raise InvalidInputError(f"'{folder / LINEAGE}' cannot be read: {error}.") from error
-    return found
+    if not isinstance(found, dict) or not isinstance(found.get("spec"), dict):
+        raise InvalidInputError(f"'{folder / LINEAGE}' does not say how the policy was trained.")
+    lineage: dict[str, Any] = found
+    return lineage
 
 
 def write_policy(folder: Path, model: Any, moments: Any, lineage: Mapping[str, Any]) -> None:
@@ -85,15 +89,25 @@ def write_policy(folder: Path, model: Any, moments: Any, lineage: Mapping[str, A
 
     Args:
         moments: the `VecNormalize` it was trained under; None where observations are taken as they are.
+
+    Raises:
+        OutputError: the disk is full; the policy that was there is untouched.
     """
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    model.save(partial / ZIP)
-    if moments is not None:
-        moments.save(str(partial / MOMENTS))
-    _export_onnx(partial / ONNX, model, moments)
-    (partial / LINEAGE).write_text(json.dumps(lineage, indent=2, sort_keys=True), encoding="utf-8")
+    try:
+        partial.mkdir(parents=True)
+        model.save(partial / ZIP)
+        if moments is not None:
+            moments.save(str(partial / MOMENTS))
+        _export_onnx(partial / ONNX, model, moments)
+        (partial / LINEAGE).write_text(json.dumps(lineage, indent=2, sort_keys=True), encoding="utf-8")
+    except (OSError, RuntimeError) as failed:  # PyTorch's writer turns the system's errors into RuntimeError
+        shutil.rmtree(partial, ignore_errors=True)
+        raise OutputError(
+            f"The policy cannot be written to '{folder}': {reason(failed)}.",
+            hint="Make room there. What was saved before is untouched.",
+        ) from failed
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
 

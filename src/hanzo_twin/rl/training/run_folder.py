@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hanzo_twin.errors import ConflictError, OutputError
+from hanzo_twin.errors import ConflictError, InvalidInputError, OutputError
 from hanzo_twin.rl.training.spec import TrainingSpec
 
 _SPEC = "spec.json"
@@ -37,13 +37,26 @@ class RunFolder:
                 f"Another process trains in '{folder}'.", hint="Wait for it, or choose another --output."
             ) from None
         self._check_same(folder / _SPEC, spec)
-        (folder / _SPEC).write_text(spec.model_dump_json(indent=2), encoding="utf-8")
+        try:
+            partial = folder / f".{_SPEC}"
+            partial.write_text(spec.model_dump_json(indent=2), encoding="utf-8")
+            partial.replace(folder / _SPEC)
+        except OSError as error:
+            self._lock.close()
+            raise OutputError(f"The run cannot be kept in '{folder}': {error.strerror}.") from error
 
     def _check_same(self, path: Path, spec: TrainingSpec) -> None:
         begun = any((path.parent / "checkpoints").glob("[0-9]*")) or (path.parent / "policy").exists()
         if not path.exists() or not begun:  # what failed before its first checkpoint may be given anew, put right
             return
-        before, now = json.loads(path.read_text(encoding="utf-8")), json.loads(spec.model_dump_json())
+        try:
+            before, now = dict(json.loads(path.read_bytes())), json.loads(spec.model_dump_json())
+        except (ValueError, TypeError):
+            self._lock.close()
+            raise InvalidInputError(
+                f"'{path}', which says what is trained there, is damaged.",
+                hint="Put it right, or choose another --output.",
+            ) from None
         differ = [name for name in now if name not in _CHANGEABLE and before.get(name) != now[name]]
         if differ:
             told = ", ".join(f"{name} {before.get(name)!r}, now {now[name]!r}" for name in differ)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from hanzo_twin.errors import InvalidInputError, nearest
+from hanzo_twin.errors import InvalidInputError
 
 Algorithm = Literal["ppo", "sac", "td3"]
 
@@ -97,7 +98,8 @@ def parse_spec(given: Mapping[str, Any]) -> TrainingSpec:
         for each in wrong.errors():
             name = ".".join(str(part) for part in each["loc"])
             if each["type"] == "extra_forbidden":
-                told.append(f"there is no '{name}'. {nearest(name, TrainingSpec.model_fields)}")
+                close = get_close_matches(name, TrainingSpec.model_fields, n=1)
+                told.append(f"there is no '{name}'" + (f" (did you mean '{close[0]}'?)" if close else ""))
             else:
                 told.append(f"{name or 'spec'}: {each['msg'].removeprefix('Value error, ')}")
         raise InvalidInputError(

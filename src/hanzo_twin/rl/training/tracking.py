@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from hanzo_twin.errors import OutputError
 from hanzo_twin.rl.training.mlflow_run import MlflowRun
+from hanzo_twin.rl.training.reasons import reason
 
 METRICS, CURVES = "metrics.jsonl", "curves.png"
 _PANELS = (
@@ -32,6 +35,7 @@ class Tracker:
 
     Raises:
         NotInstalledError: a tracking URI is given and MLflow is missing. InvalidInputError: it cannot be used.
+        OutputError: the folder cannot be written.
     """
 
     def __init__(
@@ -47,8 +51,14 @@ class Tracker:
         self._path = folder / METRICS
         self._curves = folder / CURVES
         rows = [row for row in read_metrics(self._path) if row["steps"] <= steps]
-        self._path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        try:
+            partial = self._path.with_suffix(".partial")
+            partial.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+            partial.replace(self._path)
+        except OSError as failed:
+            raise OutputError(f"The metrics cannot be kept in '{folder}': {reason(failed)}.") from failed
         self._say = say
+        self._unwritten: list[dict[str, float]] = []
         self._mlflow = None
         if tracking_uri is not None:
             self._mlflow = MlflowRun(tracking_uri, folder, name=name, parameters=parameters, rows=rows)
@@ -56,19 +66,35 @@ class Tracker:
     def log(self, steps: int, metrics: Mapping[str, float]) -> None:
         """Add metrics; numbers that are not finite are left out."""
         row = {"steps": steps} | {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        self._unwritten.append(row)
+        self._write()
         if self._mlflow is not None:
             self._pass_on(self._mlflow.add(row))
 
     def draw(self, title: str) -> Path | None:
-        """Draw the curves; None where matplotlib is not installed."""
-        return draw_curves(read_metrics(self._path), self._curves, title)
+        """Draw the curves; None where matplotlib is not installed, or the disk is full."""
+        try:
+            return draw_curves(read_metrics(self._path), self._curves, title)
+        except OSError:
+            return None
 
     def close(self, *, succeeded: bool) -> None:
         """End the run at the server, too."""
         if self._mlflow is not None:
             self._pass_on(self._mlflow.close(succeeded=succeeded))
+
+    def _write(self) -> None:
+        """Append what is new; what a full disk does not take is kept for the next time."""
+        size = self._path.stat().st_size
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps(row) + "\n" for row in self._unwritten)
+        except OSError as failed:
+            os.truncate(self._path, size)
+            if len(self._unwritten) == 1:
+                self._say(f"'{self._path}' cannot be written: {reason(failed)}. Training goes on; the rows are kept.")
+        else:
+            self._unwritten.clear()
 
     def _pass_on(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -76,13 +102,15 @@ class Tracker:
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
-    """All rows; a line that a crash cut off is left out."""
+    """All rows; a line that is damaged is left out."""
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError:
             continue
+        if isinstance(row, dict) and isinstance(row.get("steps"), int):
+            rows.append(row)
     return rows
 
 

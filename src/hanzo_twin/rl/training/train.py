@@ -7,10 +7,8 @@ the checkpoint, while the worlds begin new episodes.
 
 from __future__ import annotations
 
-import platform
 import time
 from collections import deque
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,24 +17,23 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecNormalize
 
-from hanzo_twin.errors import SimulationError
+from hanzo_twin.errors import OutputError, SimulationError
 from hanzo_twin.rl.make import make_vec
 from hanzo_twin.rl.training.checkpoints import Checkpoints
 from hanzo_twin.rl.training.evaluation import Evaluation, evaluate
-from hanzo_twin.rl.training.model import load_model, make_model, normalized
+from hanzo_twin.rl.training.lineage import lineage
+from hanzo_twin.rl.training.model import CurrentPolicy, load_model, make_model, normalized
 from hanzo_twin.rl.training.policy import write_policy
 from hanzo_twin.rl.training.presets import hyperparameters
 from hanzo_twin.rl.training.sb3 import TwinVecEnv
 from hanzo_twin.rl.training.spec import TrainingSpec
 from hanzo_twin.rl.training.tracking import Tracker
 from hanzo_twin.rl.vector_env import TwinVectorEnv
-from hanzo_twin.spatial import FloatArray
 
 POLICY, CHECKPOINTS = "policy", "checkpoints"
 _REPORT_S = 1.0
 _DRAW_S = 15.0
 _EPISODES = 100
-_PACKAGES = ("hanzo-twin", "stable-baselines3", "torch", "gymnasium", "numpy", "mujoco")
 
 
 class Watcher(Protocol):
@@ -78,7 +75,7 @@ class _Run:
         self.metadata = dict(env.metadata)
         self.chosen = hyperparameters(spec, self.metadata["task"])
         self.checkpoints = Checkpoints(folder / CHECKPOINTS, keep_last=spec.keep_last)
-        checkpoint = self.checkpoints.latest()
+        checkpoint = self.checkpoints.latest(watcher.log)
         vec = TwinVecEnv(env)
         self.env = normalized(vec, spec, checkpoint, float(self.chosen["gamma"]))
         self.best: dict[str, Any] | None = None
@@ -111,11 +108,11 @@ class _Run:
         try:
             if remaining > 0:
                 # From the second run on the number of steps is counted on, and total_timesteps is what is to be added.
-                self.model.learn(remaining, callback=_Callback(self), reset_num_timesteps=self.begun_at == 0)
+                self.learn(remaining)
             if not self.watcher.stopping:
-                self.evaluate(force=True)
+                self.evaluate(last=True)
                 if remaining > 0:
-                    self.save()
+                    self.save(last=True)
                 finished = True
         finally:
             self.tracker.draw(self.title)
@@ -138,53 +135,67 @@ class _Run:
     def seconds(self) -> float:
         return self.spent + time.monotonic() - self.started
 
-    def save(self) -> None:
+    def learn(self, steps: int) -> None:
+        try:
+            self.model.learn(steps, callback=_Callback(self), reset_num_timesteps=self.begun_at == 0)
+        except ValueError as error:
+            if all(bool(torch.isfinite(numbers).all()) for numbers in self.model.policy.parameters()):
+                raise
+            raise SimulationError(
+                f"The numbers of the policy are no longer finite after {self.model.num_timesteps:,} steps.",
+                hint="Look at the hyperparameters that were set: gamma at most 1, a lower learning_rate.",
+            ) from error
+
+    def save(self, *, last: bool) -> None:
+        """Write a checkpoint; where that fails, only the ``last`` one ends the run."""
         steps = int(self.model.num_timesteps)
         state = {"best": self.best, "spent_s": self.seconds}
-        self.checkpoints.write(self.model, self.moments, steps=steps, state=state)
+        try:
+            self.checkpoints.write(self.model, self.moments, steps=steps, state=state)
+        except OutputError as failed:
+            if last:
+                raise
+            self.watcher.log(f"{failed.message} Training goes on.")
 
     @property
     def moments(self) -> VecNormalize | None:
         return self.env if isinstance(self.env, VecNormalize) else None
 
-    def evaluate(self, *, force: bool = False) -> None:
+    def evaluate(self, *, last: bool) -> None:
         """Judge the policy as it is on held-out episodes; keep it if it is the best so far."""
         steps = int(self.model.num_timesteps)
-        if force and self.best is not None and self.best["steps"] == steps:
+        if last and self.best is not None and self.best["steps"] == steps:
             return
-        found = evaluate(_Current(self.model, self.moments), self.judge, seed=self.spec.evaluation_seed)
+        found = evaluate(CurrentPolicy(self.model, self.moments), self.judge, seed=self.spec.evaluation_seed)
         summary = found.summary()
         told = {name: value for name, value in summary.items() if isinstance(value, float)}
         self.tracker.log(steps, {f"evaluation/{name}": value for name, value in told.items()})
         self.watcher.log(f"{steps:>10,} steps, {self.seconds:6.1f} s: {_sentence(found)}")
         if self.best is None or _score(summary) > _score(self.best):
-            self.best = {**summary, "steps": steps, "seconds": self.seconds}
-            write_policy(self.folder / POLICY, self.model, self.moments, self.lineage(self.best))
+            self.keep({**summary, "steps": steps, "seconds": self.seconds}, last=last)
         if time.monotonic() - self.drawn >= _DRAW_S:
             self.tracker.draw(self.title)
             self.drawn = time.monotonic()
         self.reached = self._good_enough(summary)
+
+    def keep(self, summary: dict[str, Any], *, last: bool) -> None:
+        """Write the policy, which is the best so far; where that fails, only the ``last`` one ends the run."""
+        try:
+            write_policy(
+                self.folder / POLICY, self.model, self.moments, lineage(self.spec, self.metadata, self.chosen, summary)
+            )
+        except OutputError as failed:
+            if last:
+                raise
+            self.watcher.log(f"{failed.message} Training goes on.")
+        else:
+            self.best = summary
 
     def _good_enough(self, summary: dict[str, Any]) -> bool:
         rate, wanted = summary["success_rate"], self.spec.stop_at_success
         if wanted is not None and rate is not None and rate >= wanted:
             return True
         return self.spec.stop_at_return is not None and summary["return_mean"] >= self.spec.stop_at_return
-
-    def lineage(self, evaluation: dict[str, Any]) -> dict[str, Any]:
-        """Where the policy came from."""
-        return {
-            "task": self.metadata["task"],
-            "engine": self.metadata["engine"],
-            "step_hz": self.metadata["step_hz"],
-            "scene_fingerprint": self.metadata["scene_fingerprint"],
-            "spec": self.spec.model_dump(),
-            "hyperparameters": {name: list(v) if isinstance(v, tuple) else v for name, v in self.chosen.items()},
-            "evaluation": evaluation,
-            "versions": {name: _version(name) for name in _PACKAGES},
-            "python": platform.python_version(),
-            "machine": platform.machine(),
-        }
 
 
 class _Callback(BaseCallback):  # type: ignore[misc]  # stable-baselines3 is not followed
@@ -208,13 +219,13 @@ class _Callback(BaseCallback):  # type: ignore[misc]  # stable-baselines3 is not
                     self._successes.append(info["is_success"])
         if self.num_timesteps >= self._next_save or self._run.watcher.stopping:
             self._next_save += self._run.spec.checkpoint_steps
-            self._run.save()
+            self._run.save(last=self._run.watcher.stopping)
         if self._run.watcher.stopping:
             self._run.watcher.log(f"Stops at {self.num_timesteps:,} steps with a checkpoint.")
             return False
         if self.num_timesteps >= self._next_judgement:
             self._next_judgement += self._run.spec.evaluation_steps
-            self._run.evaluate()
+            self._run.evaluate(last=False)
             if self._run.reached:
                 self._run.watcher.log("The policy is good enough; training ends.")
                 return False
@@ -242,21 +253,6 @@ class _Callback(BaseCallback):  # type: ignore[misc]  # stable-baselines3 is not
         self._run.watcher.report(min(1.0, steps / total), f"{steps:,} of {total:,} steps", **short)
 
 
-class _Current:
-    """The model as it is, without chance."""
-
-    def __init__(self, model: Any, moments: VecNormalize | None) -> None:
-        self._model = model
-        self._moments = moments
-
-    def act(self, observations: FloatArray) -> FloatArray:
-        given = np.asarray(observations, dtype=np.float32)
-        if self._moments is not None:
-            given = self._moments.normalize_obs(given)
-        actions: FloatArray = np.asarray(self._model.predict(given, deterministic=True)[0], dtype=np.float64)
-        return np.clip(actions, -1.0, 1.0)
-
-
 def _score(summary: dict[str, Any]) -> tuple[float, float]:
     """Success counts first, then the return."""
     rate = summary["success_rate"]
@@ -266,10 +262,3 @@ def _score(summary: dict[str, Any]) -> tuple[float, float]:
 def _sentence(found: Evaluation) -> str:
     text = f"held-out return {found.returns.mean():.1f} ± {found.returns.std():.1f}"
     return text if found.success_rate is None else f"{text}, {found.success_rate:.0%} succeed"
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except ModuleNotFoundError:
-        return None

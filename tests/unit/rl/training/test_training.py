@@ -189,7 +189,7 @@ def test_what_is_no_policy_says_so(trained: Path, tmp_path: Path) -> None:
         ({}, "neither a twin nor a task is named"),
         ({"task": "pendulum", "algo": "dqn"}, "algo: Input should be 'ppo', 'sac' or 'td3'"),
         ({"task": "pendulum", "num_envs": 0}, "num_envs: "),
-        ({"task": "pendulum", "total_step": 5}, "there is no 'total_step'. Did you mean 'total_steps'"),
+        ({"task": "pendulum", "total_step": 5}, "there is no 'total_step' (did you mean 'total_steps'?)"),
     ],
 )
 def test_specs_that_cannot_be_trained_are_refused(given: dict[str, Any], message: str) -> None:
@@ -226,7 +226,8 @@ def test_a_folder_holds_one_run_and_one_process(tmp_path: Path) -> None:
 
 def test_a_checkpoint_that_was_not_finished_is_not_used(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, keep_last=2)
-    assert checkpoints.latest() is None
+    told: list[str] = []
+    assert checkpoints.latest(told.append) is None
 
     class Model:
         def save(self, path: Path) -> None:
@@ -240,12 +241,21 @@ def test_a_checkpoint_that_was_not_finished_is_not_used(tmp_path: Path) -> None:
     for steps in (10, 20, 30):
         checkpoints.write(model, None, steps=steps, state={})
     model.full = True
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OutputError, match=r"The checkpoint at 40 steps cannot be written .*: No space left"):
         checkpoints.write(model, None, steps=40, state={})
-    latest = checkpoints.latest()
+    latest = checkpoints.latest(told.append)
     assert latest is not None
     assert latest.steps == 30
     assert sorted(path.name for path in tmp_path.glob("[0-9]*")) == ["000000000020", "000000000030"]
+    assert told == []
+    (latest.folder / "model.zip").write_bytes(b"mod")
+    before = checkpoints.latest(told.append)
+    assert before is not None
+    assert before.steps == 20
+    assert told == [f"The checkpoint '{latest.folder}' is damaged (model.zip) and is left out."]
+    (before.folder / "state.json").write_bytes(b"{")
+    with pytest.raises(InvalidInputError, match=r"None of the checkpoints in .* is whole"):
+        checkpoints.latest(told.append)
 
 
 def test_the_page_on_training_lists_every_setting_with_its_default() -> None:
