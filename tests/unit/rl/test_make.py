@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import hanzo_twin
+from hanzo_twin import plugins
 from hanzo_twin.errors import (
     CommandError,
     ConflictError,
@@ -78,29 +80,37 @@ def test_gymnasium_makes_the_vector_environment() -> None:
     env.close()
 
 
-def digest(num_envs: int, env: int) -> str:
-    """SHA-256 of all that env number ``env`` of ``num_envs`` returns over two episodes and a half."""
-    worlds = hanzo_twin.make_vec(TWIN, num_envs=num_envs, domain_randomization=True)
-    actions = np.random.default_rng(0).uniform(-1, 1, (500, 8, 1))
+TASKS = sorted(set(plugins.names(plugins.TASKS)) - {"free"})
+
+
+def digest(task: str, num_envs: int, env: int) -> str:
+    """SHA-256 of all that env ``env`` of ``num_envs`` returns for some steps; the pendulum's over two episodes."""
+    worlds = hanzo_twin.make_vec(task=task, num_envs=num_envs, domain_randomization=True)
+    size = worlds.single_action_space.shape[0]
+    actions = np.random.default_rng(0).uniform(-1, 1, (450 if task == "pendulum" else 60, 8, size))
     observations, _ = worlds.reset(seed=11)
     seen = hashlib.sha256(observations[env].tobytes())
     for action in actions:
-        step = worlds.step(np.resize(action, (num_envs, 1)))
+        step = worlds.step(np.resize(action, (num_envs, size)))
         for array in step[:4]:
             seen.update(array[env].tobytes())
     worlds.close()
     return seen.hexdigest()
 
 
-def test_env_i_is_the_same_to_the_byte_for_any_number_of_envs() -> None:
-    assert digest(1, 0) == digest(8, 0) == digest(64, 0)
-    assert digest(8, 5) == digest(64, 5) != digest(8, 4)
+@pytest.mark.parametrize("task", TASKS)
+def test_env_i_is_the_same_to_the_byte_for_any_number_of_envs(task: str) -> None:
+    assert digest(task, 1, 0) == digest(task, 8, 0) == digest(task, 64, 0)
+    assert digest(task, 8, 5) == digest(task, 64, 5) != digest(task, 8, 4)
 
 
 def test_env_i_is_the_same_in_another_process() -> None:
-    code = f"import runpy; print(runpy.run_path({str(Path(__file__))!r})['digest'](8, 5))"
+    code = (
+        f"import json, runpy; here = runpy.run_path({str(Path(__file__))!r}); "
+        "print(json.dumps({task: here['digest'](task, 8, 5) for task in here['TASKS']}))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == digest(64, 5)
+    assert json.loads(done.stdout) == {task: digest(task, 8, 5) for task in TASKS}
 
 
 def test_env_i_is_a_single_env_with_seed_plus_i() -> None:

@@ -177,6 +177,9 @@ def test_what_is_no_policy_says_so(trained: Path, tmp_path: Path) -> None:
     damaged.mkdir()
     (damaged / "lineage.json").write_text("{}")
     (damaged / "policy.onnx").write_bytes(b"garbage")
+    with pytest.raises(InvalidInputError, match="does not say how the policy was trained"):
+        Policy(damaged)
+    (damaged / "lineage.json").write_bytes((trained / "policy" / "lineage.json").read_bytes())
     with pytest.raises(InvalidInputError, match="cannot be run"):
         Policy(damaged)
     with pytest.raises(InvalidInputError, match="The policy takes 3 observations, got 5"):
