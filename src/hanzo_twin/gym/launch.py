@@ -9,21 +9,16 @@ import signal
 import time
 from pathlib import Path
 
-from hanzo_twin.definition.settings import Settings
 from hanzo_twin.errors import StoreUnavailableError, UnavailableError
 from hanzo_twin.gym.spec import SessionReady, SessionSpec
 from hanzo_twin.runtime.detached import start_detached
 from hanzo_twin.runtime.directory import process_started_ticks, read_model, write_atomically
 from hanzo_twin.runtime.logfile import tail
+from hanzo_twin.runtime.sessions import STOPPED
 from hanzo_twin.runtime.spec import Failure
 
 START_S = 120.0
 _POLL_S = 0.02
-
-
-def sessions_directory(settings: Settings) -> Path:
-    """One directory for each session, by its id."""
-    return settings.data_dir / "gym"
 
 
 def launch(directory: Path, spec: SessionSpec) -> SessionReady:
@@ -84,6 +79,8 @@ def why_it_ended(directory: Path, idle_seconds: float) -> str:
     """In words, for the user."""
     if (directory / "expired").exists():
         return f"it was not used for {idle_seconds:g} s"
+    if (directory / STOPPED).exists():
+        return "the server was stopped"
     said = tail((directory / "output.log",), lines=3)
     return "its process died" + (f": {' '.join(said)}" if said else "")
 

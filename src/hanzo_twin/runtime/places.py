@@ -12,6 +12,11 @@ def runtimes_directory(settings: Settings) -> Path:
     return settings.data_dir / "runtimes"
 
 
+def sessions_directory(settings: Settings) -> Path:
+    """One directory for each environment that serves a learner elsewhere, by its id."""
+    return settings.data_dir / "gym"
+
+
 def history_directory(settings: Settings, twin_id: str) -> Path:
     """The history of a twin, whether it runs or not."""
     return settings.data_dir / "history" / twin_id

@@ -26,7 +26,14 @@ from hanzo_twin.errors import ConflictError, HanzoTwinError, StoreUnavailableErr
 from hanzo_twin.runtime.directory import DirectoryLock
 from hanzo_twin.runtime.effective_settings import database_url, environment_with, with_database, write_settings
 from hanzo_twin.runtime.launcher import LocalLauncher
-from hanzo_twin.runtime.places import logs_directory, postgres_directory, run_directory, runtimes_directory
+from hanzo_twin.runtime.places import (
+    logs_directory,
+    postgres_directory,
+    run_directory,
+    runtimes_directory,
+    sessions_directory,
+)
+from hanzo_twin.runtime.sessions import stop_sessions
 from hanzo_twin.runtime.supervisor import Child, Supervisor
 from hanzo_twin.stores.embedded_postgres import EmbeddedPostgres
 from hanzo_twin.stores.migrate import upgrade
@@ -156,6 +163,7 @@ class LocalPlatform:
         self._console.print("Hanzo Twin is ready; Ctrl-C stops it.", table)
 
     async def _stop_runtimes(self) -> None:
+        await stop_sessions(sessions_directory(self._settings))
         await stop_runtimes(LocalLauncher(runtimes_directory(self._settings)))
 
 

@@ -17,9 +17,10 @@ from hanzo_twin.definition.models import require_physical
 from hanzo_twin.definition.yaml_source import parse_definition_object
 from hanzo_twin.errors import ConflictError, InvalidInputError, NotFoundError, SessionLostError
 from hanzo_twin.gym.client import SessionCalls
-from hanzo_twin.gym.launch import end, launch, lives, sessions_directory, why_it_ended
+from hanzo_twin.gym.launch import end, launch, lives, why_it_ended
 from hanzo_twin.gym.spec import SessionSpec
 from hanzo_twin.gym.wire import from_array, from_observations, jsonable
+from hanzo_twin.runtime.places import sessions_directory
 from hanzo_twin.runtime.twin_files import StoredTwinFiles
 from hanzo_twin.service.context import Platform
 from hanzo_twin.service.lookup import find_twin
