@@ -86,7 +86,7 @@ TASKS = sorted(set(plugins.names(plugins.TASKS)) - {"free"})
 def digest(task: str, num_envs: int, env: int) -> str:
     """SHA-256 of all that env ``env`` of ``num_envs`` returns for some steps; the pendulum's over two episodes."""
     worlds = hanzo_twin.make_vec(task=task, num_envs=num_envs, domain_randomization=True)
-    size = worlds.single_action_space.shape[0]
+    size = int(np.prod(worlds.single_action_space.shape or ()))
     actions = np.random.default_rng(0).uniform(-1, 1, (450 if task == "pendulum" else 60, 8, size))
     observations, _ = worlds.reset(seed=11)
     seen = hashlib.sha256(observations[env].tobytes())
