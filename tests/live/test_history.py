@@ -36,15 +36,15 @@ while True:
 def test_killed_at_any_moment_it_keeps_every_frame_it_confirmed(tmp_path: Path) -> None:
     random = np.random.default_rng(3)
     begun = 0
-    rounds = 0
-    while rounds < 8 or (rounds < 16 and not list_segments(tmp_path)):
-        rounds += 1
+    for last in [False] * 8 + [True]:
         with subprocess.Popen(
             [sys.executable, "-c", KILLED, str(tmp_path), str(begun)], stdout=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout is not None
             process.stdout.readline()
             time.sleep(random.uniform(0.0, 0.4))  # the moment of death is the subject
+            while last and not list_segments(tmp_path) and process.poll() is None:
+                time.sleep(0.01)
             process.kill()
             lines = [line for line in process.stdout.read().split("\n") if line]
         confirmed = int(lines[-2]) if len(lines) > 1 else begun + 1

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hanzo_twin.definition.drift import DriftDetection
+from hanzo_twin.errors import CommandError, SimulationError
 from hanzo_twin.spatial import FloatArray
 from hanzo_twin.sync.alignment import AlignedReadings, Aligner
 from hanzo_twin.sync.decode import Readings
@@ -274,4 +275,7 @@ class Synchronizer:
             present = self._probe.read(self.twin.simulation)
             each = due.means(innovations)[states] if mean else innovations[indices]
             wanted[corrected] = present[corrected] + self.gain * each[~overwritten]
-        self._writer.write(self.twin.simulation, wanted)
+        try:
+            self._writer.write(self.twin.simulation, wanted)
+        except CommandError as error:
+            raise SimulationError(f"The readings diverged: {error.message}") from error

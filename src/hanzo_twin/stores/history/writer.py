@@ -157,6 +157,7 @@ class _Keeper:
         self._interval_s = interval_s
         self._duplicate = duplicate
         self._sealed: list[Path] = []
+        self._durable: set[Path] = set()
         self._dirty = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="history-keeper", daemon=True)
@@ -173,8 +174,10 @@ class _Keeper:
     def sync(self) -> None:
         try:
             for path in tuple(self._sealed):
-                with contextlib.suppress(FileNotFoundError):  # it has become a segment meanwhile
-                    files.sync_path(path)
+                if path not in self._durable:  # a backlog is not written to the disk again and again
+                    with contextlib.suppress(FileNotFoundError):  # it has become a segment meanwhile
+                        files.sync_path(path)
+                        self._durable.add(path)
             files.sync_descriptor(self._duplicate())
             files.sync_path(self._directory)
         except OSError as error:
@@ -212,3 +215,4 @@ class _Keeper:
                 self._dirty.set()
                 return
             self._sealed.remove(path)
+            self._durable.discard(path)
