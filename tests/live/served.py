@@ -7,14 +7,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 from tests.live.api_server import free_port
+from tests.live.waiting import until
 
 COMMAND = [sys.executable, "-c", "from hanzo_twin.cli.main import run; run()"]
 
@@ -44,12 +44,14 @@ class Platform:
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(timeout=60)
 
-    def until(self, what: str, true: Any, *, within_s: float = 90.0) -> None:
-        deadline = time.monotonic() + within_s
-        while not true():
+    def until(self, what: str, true: Callable[[], bool]) -> None:
+        """Wait for what is to become true while the server lives."""
+
+        def look() -> bool:
             assert self.process.poll() is None, f"serve ended: {(self.folder / 'serve.log').read_text()}"
-            assert time.monotonic() < deadline, f"{what}: not within {within_s:g} s"
-            time.sleep(0.05)
+            return true()
+
+        until(what, look, within_s=90)
 
     def __call__(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 
 import aiomqtt
 from tests.live.mqtt_peer import publish
-from tests.live.runtimes import HINGE, PENDULUM, end_all, until, until_async, wait_serving
+from tests.live.runtimes import HINGE, PENDULUM, end_all, wait_serving
+from tests.live.waiting import until_async, until_seen
 
 from hanzo_twin.broker import LocalBroker
 from hanzo_twin.engines.port import EngineConfig
@@ -151,13 +152,13 @@ class Rig:
         """SIGKILL."""
         await self.client.close()
         self.launcher.kill("t1")
-        await until("it is dead", lambda: self.launcher.observe("t1").pid is None)
+        await until_seen("it is dead", lambda: self.launcher.observe("t1").pid is None)
 
     async def stop(self) -> None:
         """As a user would."""
         await self.client.stop()
         await self.client.close()
-        await until("it has ended", lambda: self.launcher.observe("t1").state == "absent")
+        await until_seen("it has ended", lambda: self.launcher.observe("t1").state == "absent")
 
     async def sync(self) -> dict[str, Any]:
         status: dict[str, Any] = (await self.client.status())["sync"]
@@ -212,7 +213,7 @@ class Rig:
         return [stamp for stamp in stamps if round(stamp * 1e6) not in stored]
 
     async def until_stored(self, stamps: list[float], within_s: float = 30.0) -> None:
-        await until("all of them are in the history", lambda: not self.missing(stamps), within_s=within_s)
+        await until_seen("all of them are in the history", lambda: not self.missing(stamps), within_s=within_s)
 
 
 @asynccontextmanager

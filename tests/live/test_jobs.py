@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import textwrap
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.live.cutting_proxy import cutting_proxy
 from tests.live.served import Platform, running
+from tests.live.waiting import until
 
 from hanzo_twin.client import Client
 from hanzo_twin.errors import ConflictError, InvalidInputError, NotFoundError
@@ -103,12 +103,9 @@ def allowed(tmp_path: Path) -> Allowed:
     return Allowed(tmp_path / "allowed")
 
 
-def until(client: Client, job: Any, true: Any, *, within_s: float = 60.0) -> JobView:
-    deadline = time.monotonic() + within_s
-    while not true(view := client.get_job(job)):
-        assert time.monotonic() < deadline, f"not within {within_s:g} s: {view}"
-        time.sleep(0.05)
-    return view
+def until_job(client: Client, job: Any, true: Callable[[JobView], bool], *, within_s: float = 60.0) -> JobView:
+    """The job as soon as ``true`` of it."""
+    return until("the job is as wanted", lambda: view if true(view := client.get_job(job)) else None, within_s=within_s)
 
 
 def ended(view: JobView) -> bool:
@@ -138,7 +135,7 @@ def test_a_job_runs_reports_and_succeeds(client: Client, allowed: Allowed) -> No
     job = client.submit_job("stairs", {"steps": 3, "allowed": str(allowed.path)})
     assert (job.state, job.spec["fall_at"]) == ("queued", None)
     allowed.set(2)
-    half = until(client, job.id, lambda view: view.message == "step 2")
+    half = until_job(client, job.id, lambda view: view.message == "step 2")
     assert half.state == "running"
     assert half.progress == pytest.approx(2 / 3)
     assert half.metrics == {"height": 0.4, "slope": None}
@@ -159,7 +156,7 @@ def test_a_job_runs_reports_and_succeeds(client: Client, allowed: Allowed) -> No
 def test_a_failure_is_told_in_its_own_words(client: Client, platform: Platform, allowed: Allowed) -> None:
     allowed.set(9)
     job = client.submit_job("stairs", {"steps": 3, "fall_at": 2, "allowed": str(allowed.path)})
-    view = until(client, job.id, ended)
+    view = until_job(client, job.id, ended)
     assert view.state == "failed"
     assert view.error == {"code": "simulation", "message": "It fell.", "hint": "Hold the rail."}
     assert "It fell." in platform("job", "logs", str(job.id), "--follow", code=1).stderr
@@ -167,7 +164,7 @@ def test_a_failure_is_told_in_its_own_words(client: Client, platform: Platform, 
 
 def test_a_bug_in_a_job_leaves_its_trace_in_the_log(client: Client, allowed: Allowed) -> None:
     allowed.set(9)
-    view = until(
+    view = until_job(
         client, client.submit_job("stairs", {"steps": 3, "break_at": 1, "allowed": str(allowed.path)}).id, ended
     )
     assert view.error is not None
@@ -178,16 +175,16 @@ def test_a_bug_in_a_job_leaves_its_trace_in_the_log(client: Client, allowed: All
 def test_a_job_is_cancelled_and_keeps_what_it_had(client: Client, allowed: Allowed) -> None:
     allowed.set(1)
     job = client.submit_job("stairs", {"steps": 3, "allowed": str(allowed.path)})
-    until(client, job.id, lambda view: view.message == "step 1")
+    until_job(client, job.id, lambda view: view.message == "step 1")
     assert client.cancel_job(job.id).cancel_requested
-    view = until(client, job.id, ended)
+    view = until_job(client, job.id, ended)
     assert (view.state, view.result) == ("cancelled", {"reached": 1})
 
 
 def test_a_job_whose_process_is_killed_goes_on(client: Client, allowed: Allowed) -> None:
     allowed.set(9)
     job = client.submit_job("stairs", {"steps": 3, "die_at": 2, "allowed": str(allowed.path)})
-    view = until(client, job.id, ended)
+    view = until_job(client, job.id, ended)
     assert (view.state, view.attempts, view.result) == ("succeeded", 2, {"reached": 3})
     said = texts(client, job.id)
     assert "attempt 2 begins at 2" in said
@@ -197,7 +194,7 @@ def test_a_job_whose_process_is_killed_goes_on(client: Client, allowed: Allowed)
 def test_a_job_that_always_dies_is_given_up(client: Client, allowed: Allowed) -> None:
     allowed.set(9)
     spec = {"steps": 3, "always_die": True, "allowed": str(allowed.path)}
-    view = until(client, client.submit_job("stairs", spec).id, ended)
+    view = until_job(client, client.submit_job("stairs", spec).id, ended)
     assert view.state == "failed"
     assert view.error is not None
     assert view.error["message"] == "Its process, or the worker that ran it, died 3 times."
@@ -206,21 +203,21 @@ def test_a_job_that_always_dies_is_given_up(client: Client, allowed: Allowed) ->
 def test_a_job_of_a_killed_worker_is_taken_on_by_the_next(client: Client, platform: Platform, allowed: Allowed) -> None:
     allowed.set(1)
     job = client.submit_job("stairs", {"steps": 2, "allowed": str(allowed.path)})
-    view = until(client, job.id, lambda view: view.message == "step 1")
+    view = until_job(client, job.id, lambda view: view.message == "step 1")
     os.kill(int(view.worker.rpartition(":")[2]), signal.SIGKILL)
     allowed.set(2)
-    view = until(client, job.id, ended, within_s=90)
+    view = until_job(client, job.id, ended, within_s=90)
     assert (view.state, view.result) == ("succeeded", {"reached": 2})
 
 
 def test_jobs_survive_a_restart_of_the_platform(client: Client, platform: Platform, allowed: Allowed) -> None:
     allowed.set(1)
     job = client.submit_job("stairs", {"steps": 2, "allowed": str(allowed.path)})
-    until(client, job.id, lambda view: view.message == "step 1")
+    until_job(client, job.id, lambda view: view.message == "step 1")
     assert platform.stop() == 0
     allowed.set(2)
     platform.start()
-    view = until(client, job.id, ended)
+    view = until_job(client, job.id, ended)
     assert (view.state, view.attempts, view.result) == ("succeeded", 2, {"reached": 2})
     assert "attempt 2 begins at 1" in texts(client, job.id)
 

@@ -10,13 +10,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import psycopg
 import pytest
+from tests.live.waiting import until
 
 from hanzo_twin.errors import ConflictError, NotInstalledError, StoreUnavailableError
 from hanzo_twin.stores import postgres_binaries
@@ -34,13 +34,6 @@ def ask(url: str, sql: str) -> object:
         cursor = connection.execute(sql)
         row = cursor.fetchone() if cursor.description else None
         return row[0] if row else None
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.02)
 
 
 def server_pid(data_dir: Path) -> int:
@@ -107,7 +100,7 @@ def test_a_killed_server_starts_again_with_its_data(data_dir: Path) -> None:
     with EmbeddedPostgres(data_dir) as database:
         ask(database.url, "CREATE TABLE kept AS SELECT 7 AS answer")
         os.kill(server_pid(data_dir), signal.SIGKILL)
-        wait_until(lambda: find_cluster(data_dir).server_pid() is None)
+        until("the server is gone", lambda: find_cluster(data_dir).server_pid() is None)
         assert ask(database.start(), "SELECT answer FROM kept") == 7
 
 
@@ -144,7 +137,7 @@ def launch_and_kill(data_dir: Path) -> None:
 
 def test_a_server_dies_with_its_launcher(data_dir: Path) -> None:
     launch_and_kill(data_dir)
-    wait_until(lambda: find_cluster(data_dir).server_pid() is None)
+    until("the server is gone", lambda: find_cluster(data_dir).server_pid() is None)
 
 
 def test_a_server_lives_while_anybody_who_joined_lives(data_dir: Path) -> None:

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 import numpy as np
 import pytest
 from tests.live.garbage import Stranger
-from tests.live.runtimes import HINGE, end_all, spec_in, until_async, wait_serving
+from tests.live.runtimes import HINGE, end_all, spec_in, wait_serving
+from tests.live.waiting import until_async
 
 from hanzo_twin.engines.port import JointCommand
 from hanzo_twin.errors import (

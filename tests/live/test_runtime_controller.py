@@ -12,7 +12,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.live.runtimes import HINGE, definition, end_all, until, until_async
+from tests.live.runtimes import HINGE, definition, end_all
+from tests.live.waiting import until_async, until_seen
 
 from hanzo_twin.clock import WallClock
 from hanzo_twin.definition.settings import Runtime, Settings
@@ -194,7 +195,7 @@ async def test_runtimes_go_on_while_the_database_is_away(platform: Platform, pos
     await asyncio.to_thread(postgres.stop)
     began = await time_of(before[quiet.id])
     platform.launcher.kill(str(killed.id))
-    seen = await until(
+    seen = await until_seen(
         "the killed one is restarted without the database",
         lambda: other_than(before[killed.id].pid, platform.launcher.observe(str(killed.id)).ready),
     )
@@ -254,9 +255,9 @@ async def test_a_deleted_twin_leaves_nothing(platform: Platform) -> None:
     history = history_directory(platform.settings, str(twin.id))
     assert history.is_dir()
     await platform.twins.delete(twin.id, organization=None)
-    await until("its directory is gone", lambda: str(twin.id) not in platform.launcher.known())
-    await until("its history is gone", lambda: not history.exists())
-    await until("what was stored of it is gone", lambda: platform.files.discarded == [twin.id])
+    await until_seen("its directory is gone", lambda: str(twin.id) not in platform.launcher.known())
+    await until_seen("its history is gone", lambda: not history.exists())
+    await until_seen("what was stored of it is gone", lambda: platform.files.discarded == [twin.id])
 
 
 async def test_a_runtime_without_its_files_is_started_afresh(platform: Platform) -> None:

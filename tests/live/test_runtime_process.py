@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.live.runtimes import HINGE, definition, end_all, spec_in, until, wait_serving
+from tests.live.runtimes import HINGE, definition, end_all, spec_in, wait_serving
+from tests.live.waiting import until_seen
 
 from hanzo_twin.errors import (
     ConflictError,
@@ -54,7 +55,7 @@ async def checkpointed_beyond(files: RuntimeFiles, seconds: float) -> float:
         time = TwinState.from_bytes(files.checkpoint.read_bytes()).simulation.time
         return time if time > seconds else None
 
-    return await until(f"a checkpoint beyond {seconds} s", look)
+    return await until_seen(f"a checkpoint beyond {seconds} s", look)
 
 
 async def test_killed_it_continues_from_its_last_checkpoint(tmp_path: Path, launcher: LocalLauncher) -> None:
@@ -64,7 +65,7 @@ async def test_killed_it_continues_from_its_last_checkpoint(tmp_path: Path, laun
         await client.set_input(f"{HINGE}.effort", 0.3)
     kept = await checkpointed_beyond(launcher.files("t1"), 0.3)
     launcher.kill("t1")
-    await until("it is seen dead", lambda: launcher.observe("t1").state == "died")
+    await until_seen("it is seen dead", lambda: launcher.observe("t1").state == "died")
     assert launcher.observe("t1").exit_code == -9
     assert "It was ended by SIGKILL. Its log ends:" in describe_death(launcher.observe("t1"), launcher.files("t1"))
     async with await serve(launcher, spec) as client:
@@ -80,7 +81,7 @@ async def test_sigterm_leaves_a_checkpoint_and_a_flushed_history(tmp_path: Path,
         await client.set_input(f"{HINGE}.effort", 0.5)
         asked = (await client.status())["time"]
     launcher.terminate("t1")
-    await until("it has ended", lambda: launcher.observe("t1").state == "absent", within_s=10)
+    await until_seen("it has ended", lambda: launcher.observe("t1").state == "absent", within_s=10)
     assert launcher.observe("t1").exit_code == 0
     files = launcher.files("t1")
     assert not files.ready.exists()
@@ -103,7 +104,7 @@ async def test_a_new_launcher_finds_what_runs(tmp_path: Path, launcher: LocalLau
             await second.launch(spec)
         assert (await client.status())["pid"] == seen.pid
         second.terminate("t1")
-        await until("it has ended", lambda: second.observe("t1").state == "absent")
+        await until_seen("it has ended", lambda: second.observe("t1").state == "absent")
 
 
 async def test_a_second_process_on_a_directory_ends_at_once(tmp_path: Path, launcher: LocalLauncher) -> None:
@@ -120,14 +121,14 @@ async def test_it_ends_when_its_directory_is_deleted(tmp_path: Path, launcher: L
     async with await serve(launcher, spec_in(tmp_path)) as client:
         pid = (await client.status())["pid"]
     shutil.rmtree(launcher.files("t1").directory)
-    await until("the process is gone", lambda: launcher._children["t1"].poll() is not None, within_s=15)
+    await until_seen("the process is gone", lambda: launcher._children["t1"].poll() is not None, within_s=15)
     assert process_started_ticks(pid) is None
 
 
 async def test_a_checkpoint_of_another_scene_is_passed_over(tmp_path: Path, launcher: LocalLauncher) -> None:
     async with await serve(launcher, spec_in(tmp_path)) as client:
         await client.stop()
-    await until("it has ended", lambda: launcher.observe("t1").state == "absent")
+    await until_seen("it has ended", lambda: launcher.observe("t1").state == "absent")
     arm = Path(__file__).parents[2] / "examples" / "arm" / "arm.usda"
     async with await serve(launcher, spec_in(tmp_path, definition=definition(scene={"uri": str(arm)}))) as client:
         assert "/World/arm" in " ".join(p.address for p in await client.list_parameters())
@@ -165,7 +166,7 @@ async def test_what_can_never_start_says_why_and_that_it_is_of_no_use(tmp_path: 
         with pytest.raises(kind) as refused:
             await wait_serving(launcher, twin_id)
         assert said in str(refused.value)
-        await until("it is dead", lambda twin_id=twin_id: launcher.observe(twin_id).pid is None)  # type: ignore[misc]
+        await until_seen("it is dead", lambda twin_id=twin_id: launcher.observe(twin_id).pid is None)  # type: ignore[misc]
         observed = launcher.observe(twin_id)
         assert observed.failure is not None
         assert observed.failure.permanent

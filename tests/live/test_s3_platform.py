@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.live.api_server import HINGE, PENDULUM
 from tests.live.s3_server import ACCESS_KEY, SECRET_KEY, S3Server, s3_server
-from tests.live.served import Platform
+from tests.live.served import Platform, running
 
 from hanzo_twin.client import Client
 from hanzo_twin.errors import StoreUnavailableError
@@ -37,12 +37,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory, s3: S3Server) -> Iterator
         "HANZO_TWIN_STORAGE_BUCKETS_SCENES": BUCKETS[0],
         "HANZO_TWIN_STORAGE_BUCKETS_CHECKPOINTS": BUCKETS[1],
     }
-    found.start()
-    try:
+    with running(found):
         yield found
-    finally:
-        if found.process.poll() is None:
-            assert found.stop() == 0
 
 
 @pytest.fixture

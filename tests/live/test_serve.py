@@ -9,11 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import psutil
@@ -21,6 +20,7 @@ import pytest
 from tests.live.api_server import free_port
 from tests.live.cutting_proxy import cutting_proxy
 from tests.live.runtimes import definition
+from tests.live.waiting import until
 
 from hanzo_twin.client import Client
 from hanzo_twin.clock import WallClock
@@ -32,18 +32,6 @@ from hanzo_twin.service.views import EventView
 from hanzo_twin.stores.postgres_cluster import find_cluster
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
-
-T = TypeVar("T")
-
-
-def until(what: str, found: Callable[[], T | None], *, within_s: float = 60.0) -> T:
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        answer = found()
-        if answer is not None and answer is not False:
-            return answer
-        time.sleep(0.05)
-    raise AssertionError(f"{what}: not within {within_s:g} s")
 
 
 @dataclass
