@@ -24,16 +24,9 @@ from hanzo_twin.sync.publisher import Publisher
 from hanzo_twin.sync.recalibration import Recalibrator
 from hanzo_twin.sync.recorder import Recorder
 from hanzo_twin.sync.signals import SignalTable
-from hanzo_twin.sync.status import (
-    STEP_BOUNDS_S,
-    TICK_BOUNDS_S,
-    Durations,
-    Latencies,
-    ReadingCounts,
-    SignalDrift,
-    SyncStatus,
-)
+from hanzo_twin.sync.status import ReadingCounts, SyncStatus, drift_of
 from hanzo_twin.sync.synchronizer import Synchronizer, TickResult
+from hanzo_twin.sync.timing import Timing
 from hanzo_twin.twin.state import TwinState
 from hanzo_twin.twin.twin import ParameterChange, Twin
 
@@ -109,11 +102,7 @@ class LiveTwin:
         self._kept_sinks = [KeepRunning("sink", _name_of(sink), clock, self.event_log) for sink in self._sinks]
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = asyncio.Event()
-        self._tick_latency, self._reading_latency = Latencies(), Latencies()
-        self._tick_durations, self._step_durations = Durations(TICK_BOUNDS_S), Durations(STEP_BOUNDS_S)
-        self._arrivals: list[float] = []
-        self._first_reading = math.inf
-        self._ticks = self._overruns = self._steps = 0
+        self._timing = Timing()
         self._health = "starting"
         self._divergence = ""
         self._diverged_at = -math.inf
@@ -208,7 +197,6 @@ class LiveTwin:
 
     def status(self) -> SyncStatus:
         """How it is doing now."""
-        aligner, drift = self.synchronizer.aligner, self.synchronizer.drift
         links = tuple(link.status() for link in self._links) + tuple(sink.status() for sink in self._sinks)
         trouble = self._trouble()
         device_now = self._device_clock.now(self._clock.monotonic())
@@ -220,40 +208,12 @@ class LiveTwin:
             device_time=self.twin.time if started else None,
             lag_s=device_now - self.twin.time if started and math.isfinite(device_now) else None,
             simulated_s=self.twin.simulation.time,
-            ticks=self._ticks,
-            overruns=self._overruns,
-            steps=self._steps,
-            tick_ms=self._tick_latency.quantiles_ms(),
-            reading_ms=self._reading_latency.quantiles_ms(),
-            tick_durations=self._tick_durations.to_dict(),
-            step_durations=self._step_durations.to_dict(),
-            readings=ReadingCounts(
-                received=sum(link.readings for link in self._links),
-                late=aligner.late,
-                ahead=sum(link.ahead for link in self._links),
-                duplicate=aligner.duplicates,
-                out_of_order=aligner.out_of_order,
-                rejected=sum(link.decoder.rejected for link in self._links),
-                unmapped=sum(link.decoder.unmapped_total for link in self._links),
-                dropped=sum(link.inbox.dropped for link in self._links),
-            ),
+            **self._timing.status(),
+            readings=ReadingCounts.of(self._links, self.synchronizer.aligner),
             clock_jumps=self._device_clock.jumps,
             published=self.publisher.published,
             links=links,
-            drift=tuple(
-                SignalDrift(
-                    address=signal.address,
-                    dimension=signal.quantity.dimension,
-                    unit=signal.unit,
-                    rms=float(rms) if math.isfinite(rms) else None,
-                    threshold=float(limit) if math.isfinite(limit) else None,
-                    drifting=bool(drifting),
-                )
-                for signal, rms, limit, drifting in zip(
-                    self.table.signals, drift.rms(), drift.thresholds, drift.drifting, strict=True
-                )
-                if signal.role == "measurement"
-            ),
+            drift=drift_of(self.table, self.synchronizer.drift),
             recalibration=self.recalibrator.status(),
         )
 
@@ -267,9 +227,7 @@ class LiveTwin:
             )
             self.synchronizer.clock_jumped(jump)
         if len(readings):
-            now = self._clock.monotonic()
-            self._arrivals.append(now)
-            self._first_reading = min(self._first_reading, now)
+            self._timing.arrived(self._clock.monotonic())
         self.synchronizer.accept(readings)
 
     async def _run_paced(self) -> None:
@@ -280,15 +238,13 @@ class LiveTwin:
             now = self._clock.monotonic()
             if now > due + self._period:
                 missed = int((now - due) / self._period)
-                self._overruns += missed
+                self._timing.missed(missed)
                 due += missed * self._period
             await self._sleep_until(due)
             target = self._target(self._clock.monotonic())
             if target is not None:
                 self._tick(target)
-            took = self._clock.monotonic() - due
-            self._tick_latency.add(took)
-            self._tick_durations.add(took)
+            self._timing.ended(self._clock.monotonic() - due)
             self._note_transitions()
             if self._all_finished() and not len(self.synchronizer.aligner):
                 return
@@ -340,7 +296,7 @@ class LiveTwin:
             return monotonic - self._standalone_since
         if not self._device_clock.known:
             return None
-        if not self.synchronizer.started and monotonic < self._first_reading + self._budget:
+        if not self.synchronizer.started and monotonic < self._timing.first_reading + self._budget:
             return None
         return self._device_clock.now(monotonic) - self._hold()
 
@@ -371,10 +327,7 @@ class LiveTwin:
             self._recover(failure, target)
             return
         steps = round((self.twin.simulation.time - before) * self.twin.simulation.config.step_hz)
-        if steps:
-            self._step_durations.add((self._clock.monotonic() - began) / steps, steps)
-        self._steps += steps
-        self._ticks += 1
+        self._timing.stepped(steps, self._clock.monotonic() - began)
         self._handle_drift(result)
         wanted = self._response == "auto_recalibrate" and bool(synchronizer.drift.drifting.any())
         for change in self.recalibrator.tick(wanted=wanted):
@@ -382,10 +335,7 @@ class LiveTwin:
         self.publisher.publish()
         if self._recorder is not None:
             self._recorder.tick(result)
-        done = self._clock.monotonic()
-        for arrival in self._arrivals:
-            self._reading_latency.add(done - arrival)
-        self._arrivals.clear()
+        self._timing.used(self._clock.monotonic())
 
     def _recover(self, failure: SimulationError, target: float) -> None:
         """Go on from the last good state: what made the numbers diverge (an absurd reading, say) may be past."""

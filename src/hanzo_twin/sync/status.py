@@ -2,57 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import deque
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import accumulate
 from typing import Any
 
-import numpy as np
-
+from hanzo_twin.sync.alignment import Aligner
+from hanzo_twin.sync.drift import DriftMonitor
+from hanzo_twin.sync.link import Link
 from hanzo_twin.sync.port import LinkStatus
-
-SAMPLES = 3000
-
-
-TICK_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-STEP_BOUNDS_S = (2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 1e-1)
-
-
-class Durations:
-    """How many durations since the start lay at or below each of ``bounds`` [s]: a histogram of Prometheus."""
-
-    def __init__(self, bounds: Sequence[float]) -> None:
-        self._bounds = tuple(bounds)
-        self._counts = [0] * (len(self._bounds) + 1)
-        self._sum = 0.0
-
-    def add(self, seconds: float, count: int = 1) -> None:
-        """Note ``count`` durations of ``seconds`` each."""
-        self._counts[bisect_left(self._bounds, seconds)] += count
-        self._sum += seconds * count
-
-    def to_dict(self) -> dict[str, Any]:
-        """``bounds``, the cumulative ``counts`` (the last is that of all) and the ``sum`` of the durations, s."""
-        return {"bounds": list(self._bounds), "counts": list(accumulate(self._counts)), "sum": self._sum}
-
-
-class Latencies:
-    """The newest 3,000 durations, and their quantiles."""
-
-    def __init__(self) -> None:
-        self._samples: deque[float] = deque(maxlen=SAMPLES)
-
-    def add(self, seconds: float) -> None:
-        self._samples.append(seconds)
-
-    def quantiles_ms(self) -> dict[str, float | None]:
-        """``p50``, ``p99`` and ``max`` in ms; None before any sample."""
-        if not self._samples:
-            return {"p50": None, "p99": None, "max": None}
-        p50, p99 = np.quantile(self._samples, [0.5, 0.99]) * 1e3
-        return {"p50": round(float(p50), 3), "p99": round(float(p99), 3), "max": round(max(self._samples) * 1e3, 3)}
+from hanzo_twin.sync.signals import SignalTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +24,24 @@ class SignalDrift:
     rms: float | None
     threshold: float | None
     drifting: bool
+
+
+def drift_of(table: SignalTable, drift: DriftMonitor) -> tuple[SignalDrift, ...]:
+    """Of each measured signal of ``table``, in its order."""
+    return tuple(
+        SignalDrift(
+            address=signal.address,
+            dimension=signal.quantity.dimension,
+            unit=signal.unit,
+            rms=float(rms) if math.isfinite(rms) else None,
+            threshold=float(limit) if math.isfinite(limit) else None,
+            drifting=bool(drifting),
+        )
+        for signal, rms, limit, drifting in zip(
+            table.signals, drift.rms(), drift.thresholds, drift.drifting, strict=True
+        )
+        if signal.role == "measurement"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +60,20 @@ class ReadingCounts:
     rejected: int
     unmapped: int
     dropped: int
+
+    @classmethod
+    def of(cls, links: Sequence[Link], aligner: Aligner) -> ReadingCounts:
+        """Of all ``links``, and the one aligner that they feed."""
+        return cls(
+            received=sum(link.readings for link in links),
+            late=aligner.late,
+            ahead=sum(link.ahead for link in links),
+            duplicate=aligner.duplicates,
+            out_of_order=aligner.out_of_order,
+            rejected=sum(link.decoder.rejected for link in links),
+            unmapped=sum(link.decoder.unmapped_total for link in links),
+            dropped=sum(link.inbox.dropped for link in links),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
