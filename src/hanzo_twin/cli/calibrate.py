@@ -31,7 +31,7 @@ def calibrate(
         typer.Option("--validate", help="Log that the fit never sees; may be repeated.", show_default=False),
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw measured and predicted values into this .png.", show_default=False)
+        Path | None, typer.Option(help="Draw measured and predicted values (.png, .svg, .pdf).", show_default=False)
     ] = None,
     json: Json = False,
 ) -> None:

@@ -175,7 +175,8 @@ def _compare_engines(
 ) -> None:
     from hanzo_twin.cli.progress import FractionBar
     from hanzo_twin.comparison import Tolerance, compare_engines, read_commands
-    from hanzo_twin.comparison.plot import check_plot, plot_comparison
+    from hanzo_twin.comparison.plot import plot_comparison
+    from hanzo_twin.figures import check_plot
     from hanzo_twin.scene.load import load_scene
 
     names = [name.strip() for name in engines.split(",") if name.strip()]

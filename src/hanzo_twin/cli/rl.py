@@ -53,8 +53,11 @@ def inspect(
     json: Json = False,
 ) -> None:
     """Show how far domain randomization spreads the trajectories from one start under the same actions."""
+    from hanzo_twin.figures import check_plot
     from hanzo_twin.rl.spread import measure_spread, plot_spread
 
+    if plot is not None:
+        check_plot(plot)
     spread = measure_spread(twin, task=task, engine=engine, num_envs=num_envs, seconds=seconds, seed=seed)
     if plot is not None:
         plot_spread(spread, plot)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,36 +10,17 @@ import numpy as np
 from hanzo_twin.comparison.differences import Measure
 from hanzo_twin.comparison.report import Comparison, EngineReport
 from hanzo_twin.comparison.run import Run, joint_paths
-from hanzo_twin.errors import InvalidInputError, NotInstalledError, OutputError
+from hanzo_twin.figures import check_plot, new_figure, write_figure
 from hanzo_twin.spatial import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_FORMATS = (".png", ".svg", ".pdf")
 _REFERENCE_COLOUR = "black"
 _COLOURS = ("tab:orange", "tab:blue", "tab:green", "tab:purple", "tab:brown", "tab:pink")
 _DASHES = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 _WORST = 2
 _LEAST = 1e-12
-
-
-def check_plot(path: Path) -> None:
-    """Refuse what `plot_comparison` could not write, before anything has run.
-
-    Raises:
-        NotInstalledError: matplotlib is missing. InvalidInputError: of no known format. OutputError: there is no such
-            folder.
-    """
-    if find_spec("matplotlib") is None:
-        raise NotInstalledError(
-            "Drawing a comparison needs the package 'matplotlib', which is not installed.",
-            hint="Install it with: pip install 'hanzo-twin[plot]'",
-        )
-    if path.suffix.lower() not in _FORMATS:
-        raise InvalidInputError(f"'{path}' has no known format.", hint=f"Allowed: {', '.join(_FORMATS)}.")
-    if not path.parent.is_dir():
-        raise OutputError(f"The plot cannot be written to '{path}': there is no folder '{path.parent}'.")
 
 
 def plot_comparison(path: Path, found: Comparison) -> None:
@@ -49,16 +29,13 @@ def plot_comparison(path: Path, found: Comparison) -> None:
     Where an engine parts from the reference a line marks the time and the likely cause.
 
     Raises:
-        NotInstalledError, InvalidInputError, OutputError: as `check_plot`, or the file cannot be written.
+        NotInstalledError, InvalidInputError, OutputError: as `hanzo_twin.figures.check_plot`, or the file cannot be
+            written.
     """
     check_plot(path)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     curves = [("joint", column) for column in _worst(found, "joint")]
     curves += [("body_position", row) for row in _worst(found, "body_position")]
-    figure = Figure(figsize=(9.5, 1.9 * len(curves) + 4.0), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(width=9.5, height=1.9 * len(curves) + 4.0)
     ratios = [1.0] * len(curves) + [1.9]
     axes = list(figure.subplots(len(curves) + 1, 1, sharex=True, squeeze=False, height_ratios=ratios)[:, 0])
     colours = _colours(found)
@@ -72,10 +49,7 @@ def plot_comparison(path: Path, found: Comparison) -> None:
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=6, fontsize="small")
     figure.suptitle(f"{Path(found.scene.source).name}: what differs most", x=0.01, ha="left", fontsize="large")
     axes[-1].set_xlabel("time [s]")
-    try:
-        figure.savefig(path, dpi=120)
-    except OSError as failure:
-        raise OutputError(f"The plot cannot be written to '{path}': {failure.strerror}.") from None
+    write_figure(figure, path)
 
 
 def _worst(found: Comparison, measure: Measure) -> list[int]:

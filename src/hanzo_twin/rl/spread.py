@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hanzo_twin.errors import InvalidInputError
+from hanzo_twin.figures import check_plot, new_figure, write_figure
 from hanzo_twin.rl.make import Ranges, make_vec
 from hanzo_twin.rl.resolve import TwinId
 from hanzo_twin.rl.task import Recipe, Task
@@ -102,10 +103,9 @@ def plot_spread(spread: Spread, path: Path) -> None:
     """Draw the quantities that spread most, and what they go with, into ``path`` (.png, .svg or .pdf).
 
     Raises:
-        NotInstalledError: matplotlib is missing.
+        NotInstalledError, InvalidInputError, OutputError: as `check_plot`, or the file cannot be written.
     """
-    from hanzo_twin.rl.plotting import new_figure
-
+    check_plot(path)
     scale = np.nanstd(spread.values, axis=(0, 1)) + np.nanmax(np.abs(spread.nominal), axis=0) + 1e-12
     chosen = np.sort(np.argsort(-spread.rms() / scale)[:_MOST_DRAWN])
     rows = -(-(len(chosen) + 1) // 3)
@@ -129,7 +129,7 @@ def plot_spread(spread: Spread, path: Path) -> None:
     bars.set_title("goes with the distance from nominal", fontsize="small")
     for axis in axes[len(chosen) + 1 :]:
         axis.set_visible(False)
-    figure.savefig(path, dpi=120)
+    write_figure(figure, path)
 
 
 def _run(worlds: Any, actions: FloatArray, seeds: list[int], options: dict[str, Any]) -> FloatArray:

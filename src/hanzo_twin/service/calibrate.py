@@ -8,6 +8,7 @@ from pathlib import Path
 from hanzo_twin.clock import Clock
 from hanzo_twin.definition.models import TwinDefinition, require_physical
 from hanzo_twin.definition.yaml_source import load_definition
+from hanzo_twin.figures import check_plot
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.sync.assembly import engine_config, load_definition_scene
 from hanzo_twin.sync.calibration import (
@@ -40,12 +41,10 @@ def calibrate_files(
     Raises:
         DefinitionError, SceneError, RecordingError, CalibrationError, NotIdentifiableError, UnsupportedError: what
             the user gave cannot be used; see `calibrate`.
-        NotInstalledError: ``plot`` is given and matplotlib is missing.
+        NotInstalledError, InvalidInputError, OutputError: ``plot`` cannot be drawn; as `check_plot`.
     """
     if plot is not None:
-        from hanzo_twin.service.calibration_plot import require_matplotlib
-
-        require_matplotlib()
+        check_plot(plot)
     wanted = require_physical(load_definition(definition))
     scene = load_definition_scene(wanted, definition.resolve().parent)
     fitted = [load_recording(path, scene, wanted.sync) for path in logs]

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from hanzo_twin.engines.port import EngineConfig
-from hanzo_twin.errors import NotInstalledError, OutputError
+from hanzo_twin.figures import check_plot, new_figure, write_figure
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.sync.calibration.replay import Parameters, Replay
 from hanzo_twin.sync.calibration.result import CalibrationResult
 from hanzo_twin.sync.calibration.skill import MAX_STARTS, end_windows
 from hanzo_twin.twin.recording import Recording
-
-
-def require_matplotlib() -> None:
-    """Raises NotInstalledError unless matplotlib is there."""
-    if find_spec("matplotlib") is None:
-        raise NotInstalledError(
-            "Drawing a calibration needs the package 'matplotlib', which is not installed.",
-            hint="Install it with: pip install 'hanzo-twin[plot]'",
-        )
 
 
 def plot_calibration(
@@ -37,15 +27,12 @@ def plot_calibration(
 ) -> None:
     """Draw each joint position of ``recording`` with what was predicted for it one horizon before, into ``path``.
 
-    The file's suffix decides the format (.png, .svg, .pdf). ``initial`` as in `calibrate`.
+    ``initial`` as in `calibrate`.
 
     Raises:
-        NotInstalledError: matplotlib is missing.
+        NotInstalledError, InvalidInputError, OutputError: as `check_plot`, or the file cannot be written.
     """
-    require_matplotlib()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+    check_plot(path)
     horizon = result.headline.horizon_s
     before = {address: item.initial for address, item in result.parameters.items()}
     after = {address: item.estimate for address, item in result.parameters.items()}
@@ -55,8 +42,7 @@ def plot_calibration(
         predicted = replay.predict(windows, [before, after])
     finally:
         replay.close()
-    figure = Figure(figsize=(9, 2.6 * len(windows.attributes) + 0.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(width=9.0, height=2.6 * len(windows.attributes) + 0.6)
     axes = figure.subplots(len(windows.attributes), 1, sharex=True, squeeze=False)[:, 0]
     for column, (name, axis) in enumerate(zip(windows.attributes, axes, strict=True)):
         times = windows.starts + windows.times[:, column] - windows.starts[0]
@@ -72,8 +58,4 @@ def plot_calibration(
     axes[0].legend(loc="best", fontsize="small")
     axes[0].set_title(recording.name)
     axes[-1].set_xlabel("time [s]")
-    try:
-        figure.savefig(path, dpi=120)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise OutputError(f"The plot cannot be written to '{path}': {reason}.") from error
+    write_figure(figure, path)

@@ -6,12 +6,14 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hanzo_twin.errors import OutputError
+from hanzo_twin.figures import new_figure, write_figure
 from hanzo_twin.rl.training.mlflow_run import MlflowRun
 from hanzo_twin.rl.training.reasons import reason
 
@@ -115,17 +117,13 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
 
 
 def draw_curves(rows: list[dict[str, float]], path: Path, title: str) -> Path | None:
-    """Return, success, length and speed over steps as one picture."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError:
+    """Return, success, length and speed over steps as one picture; None without matplotlib, or without a curve."""
+    if find_spec("matplotlib") is None:
         return None
     panels = [panel for panel in _PANELS if any(name in row for row in rows for name in panel[1])]
     if not panels:
         return None
-    figure = Figure(figsize=(8, 2.1 * len(panels) + 0.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(width=8.0, height=2.1 * len(panels) + 0.6)
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for (label, names), axis in zip(panels, axes, strict=True):
         for name in names:
@@ -146,5 +144,5 @@ def draw_curves(rows: list[dict[str, float]], path: Path, title: str) -> Path | 
     axes[0].legend(loc="best", fontsize="small")
     axes[0].set_title(title)
     axes[-1].set_xlabel("steps of all worlds")
-    figure.savefig(path, dpi=120)
+    write_figure(figure, path)
     return path
