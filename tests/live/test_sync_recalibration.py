@@ -10,7 +10,7 @@ from typing import Any
 import aiomqtt
 import pytest
 from tests.live.conftest import MakeBroker
-from tests.live.runtimes import until_async
+from tests.live.waiting import until_async
 from tests.live.sync_rig import FRICTION, MASS, POSITION, VELOCITY, Machine, Rig, rig
 
 from hanzo_twin.stores.history.batch import Kind
