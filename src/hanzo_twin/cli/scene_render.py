@@ -82,7 +82,9 @@ def render(
 
 def scan(
     file: File,
-    output: Output,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write: .png, .svg or .pdf.", show_default=False)
+    ],
     lidar: Annotated[str | None, typer.Option(help="Prim path of the lidar.", show_default="the scene's first")] = None,
     engine: Engine = None,
     seconds: Seconds = 0.0,

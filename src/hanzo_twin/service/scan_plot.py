@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hanzo_twin.engines.port import Observation
-from hanzo_twin.errors import OutputError
+from hanzo_twin.figures import new_figure, write_figure
 from hanzo_twin.spatial import FloatArray
 
 # Distinct also to those who see fewer colours (Okabe and Ito, "Color Universal Design", 2008).
@@ -39,14 +39,11 @@ def draw(seen: Observation, hits: tuple[Hit, ...], output: Path) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     clouds = [_points(seen, hit) for hit in hits]
     around = _surroundings(clouds)
     near = max((_reach(cloud) for cloud in clouds[around:]), default=0.0)
     closer = bool(around) and near > 0.0
-    figure = Figure(figsize=(13.0 if closer else 8.5, 6.0), layout="constrained")
+    figure = new_figure(width=13.0 if closer else 8.5, height=6.0)
     all_axes = figure.subplots(1, 2 if closer else 1, squeeze=False)[0]
     for axes in all_axes:
         _scatter(axes, hits, clouds, around)
@@ -57,10 +54,7 @@ def draw(seen: Observation, hits: tuple[Hit, ...], output: Path) -> None:
         all_axes[1].set_ylim(-_MARGIN * near, _MARGIN * near)
     figure.suptitle(f"{seen.path} at {seen.time:g} s, from above")
     all_axes[-1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), markerscale=1.6, title="hit (rays)")
-    try:
-        FigureCanvasAgg(figure).print_figure(output, dpi=110)
-    except OSError as failed:
-        raise OutputError(f"The plot cannot be written to '{output}': {failed.strerror}.") from failed
+    write_figure(figure, output)
 
 
 def _points(seen: Observation, hit: Hit) -> FloatArray:

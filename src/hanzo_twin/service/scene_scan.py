@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hanzo_twin.engines.port import EngineConfig, Observation
-from hanzo_twin.errors import InvalidInputError, NotFoundError, NotInstalledError, nearest
+from hanzo_twin.errors import InvalidInputError, NotFoundError, nearest
+from hanzo_twin.figures import check_plot
 from hanzo_twin.scene.load import load_scene
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.service.loading import load_on
-from hanzo_twin.service.pictures import check_output
 from hanzo_twin.service.scan_plot import Hit, draw
 
 
@@ -51,14 +50,9 @@ def scan_scene(
         NotFoundError: the scene has no such lidar. NotInstalledError: matplotlib is missing. SceneError,
             UnsupportedError, OutputError: as loading, engine and file say.
     """
-    check_output(output)
+    check_plot(output)
     if not 0 <= seconds < 1e6:
         raise InvalidInputError(f"--seconds is {seconds:g}.", hint="Allowed: 0 or more.")
-    if find_spec("matplotlib") is None:
-        raise NotInstalledError(
-            "Plotting a scan needs the package 'matplotlib', which is not installed.",
-            hint="Install it with: pip install 'hanzo-twin[plot]'",
-        )
     scene = load_scene(source, **(loading or {}))
     path = _lidar(scene, lidar)
     config = EngineConfig()

@@ -84,6 +84,7 @@ def test_a_scan_is_plotted_and_counted(tmp_path: Path) -> None:
         (["render", "-o", "x.png", "--engine", "mujoko"], 5, "No engine named 'mujoko'"),
         (["render", "-o", "x.png", "--seconds", "-1"], 2, "--seconds is -1."),
         (["scan", "-o", "x.png", "--lidar", "/World/lidor"], 3, "Did you mean '/World/lidar'"),
+        (["scan", "-o", "x.gif"], 2, "Allowed: .png, .svg, .pdf."),
     ],
 )
 def test_what_cannot_be_is_told(arguments: list[str], code: int, message: str) -> None:
