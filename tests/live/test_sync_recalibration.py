@@ -10,8 +10,8 @@ from typing import Any
 import aiomqtt
 import pytest
 from tests.live.conftest import MakeBroker
-from tests.live.waiting import until_async
 from tests.live.sync_rig import FRICTION, MASS, POSITION, VELOCITY, Machine, Rig, rig
+from tests.live.waiting import until_async
 
 from hanzo_twin.stores.history.batch import Kind
 
