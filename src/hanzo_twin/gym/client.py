@@ -15,13 +15,14 @@ from hanzo_twin.gym import gym_pb2_grpc as pb_grpc
 from hanzo_twin.gym.wire import jsonable, to_array
 from hanzo_twin.runtime.wire import CHANNEL_OPTIONS, ERROR_KEY, unpack_error
 
+_TIMEOUT_S = 60.0
+
 
 class SessionCalls:
     """The calls of one session. Each raises what the session raised, or SessionLostError when it is gone."""
 
-    def __init__(self, address: str, token: str, *, timeout_s: float = 60.0) -> None:
+    def __init__(self, address: str, token: str) -> None:
         self.address = address
-        self._timeout = timeout_s
         self._metadata = (("authorization", f"Bearer {token}"),)
         self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
         self._stub = pb_grpc.GymStub(self._channel)  # type: ignore[no-untyped-call]  # generated
@@ -56,7 +57,7 @@ class SessionCalls:
 
     def _call(self, method: Any, request: Any) -> Any:
         try:
-            return method(request, metadata=self._metadata, timeout=self._timeout)
+            return method(request, metadata=self._metadata, timeout=_TIMEOUT_S)
         except grpc.RpcError as error:
             for key, value in error.trailing_metadata() or ():
                 if key == ERROR_KEY:

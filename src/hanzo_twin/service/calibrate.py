@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hanzo_twin.clock import Clock
 from hanzo_twin.definition.models import TwinDefinition, require_physical
 from hanzo_twin.definition.yaml_source import load_definition
 from hanzo_twin.figures import check_plot
@@ -28,7 +27,6 @@ def calibrate_files(
     validation: Sequence[Path] = (),
     plot: Path | None = None,
     progress: ProgressListener | None = None,
-    clock: Clock | None = None,
 ) -> CalibrationResult:
     """Fit the parameters that the definition names to ``logs``; nothing is changed.
 
@@ -59,7 +57,6 @@ def calibrate_files(
         initial=delays,
         validation=unseen,
         progress=progress,
-        clock=clock,
     )
     if plot is not None:
         from hanzo_twin.service.calibration_plot import plot_calibration

@@ -42,7 +42,7 @@ async def find_twin(platform: Platform, twin: str) -> TwinRecord:
 
 
 @asynccontextmanager
-async def runtime_of(platform: Platform, twin: TwinRecord, *, timeout_s: float = 10.0) -> AsyncIterator[RuntimeClient]:
+async def runtime_of(platform: Platform, twin: TwinRecord) -> AsyncIterator[RuntimeClient]:
     """The process that runs a twin.
 
     Raises:
@@ -62,5 +62,5 @@ async def runtime_of(platform: Platform, twin: TwinRecord, *, timeout_s: float =
         raise RuntimeUnavailableError(
             f"No process runs twin '{twin.name}' at this moment.", hint="Try again."
         ) from error
-    async with RuntimeClient(runtime.address, runtime.token, timeout_s=timeout_s) as client:
+    async with RuntimeClient(runtime.address, runtime.token) as client:
         yield client

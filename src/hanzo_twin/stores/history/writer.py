@@ -18,6 +18,7 @@ from hanzo_twin.stores.history.frames import ChainHead, encode
 from hanzo_twin.stores.history.recovery import Recovery, recover
 
 _LOG = logging.getLogger(__name__)
+_SEGMENT_BYTES = 64 * 1024 * 1024
 _RETRY_AFTER_FRAMES = 256
 """Appends between attempts to begin a new journal when that failed (the disk is full, say)."""
 
@@ -30,8 +31,7 @@ class HistoryWriter:
 
     Args:
         directory: made if it is missing. One writer at a time.
-        segment_rows: rows after which a journal is closed and becomes a Parquet segment.
-        segment_bytes: the same by size of the journal [B].
+        segment_rows: rows after which a journal is closed and becomes a Parquet segment; so does one of 64 MiB.
         fsync_interval_s: longest time that an append stays unprotected against a power failure [s].
 
     Raises:
@@ -44,12 +44,10 @@ class HistoryWriter:
         directory: Path,
         *,
         segment_rows: int = 250_000,
-        segment_bytes: int = 64 * 1024 * 1024,
         fsync_interval_s: float = 1.0,
     ) -> None:
         self.directory = Path(directory)
         self._segment_rows = segment_rows
-        self._segment_bytes = segment_bytes
         self._lock_descriptor = files.lock(self.directory)
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(os.close, self._lock_descriptor)
@@ -86,7 +84,7 @@ class HistoryWriter:
             self._file.append(journal.frame_bytes(payload, head.digest))
             self._head = head
             self._rows += len(batch)
-            if self._rows >= self._segment_rows or self._file.size >= self._segment_bytes:
+            if self._rows >= self._segment_rows or self._file.size >= _SEGMENT_BYTES:
                 self._rotate()
         self._keeper.wrote()
 

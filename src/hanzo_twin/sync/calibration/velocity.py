@@ -7,14 +7,14 @@ import numpy as np
 from hanzo_twin.spatial import FloatArray
 from hanzo_twin.twin.recording import Track
 
-DERIVATIVE_WIDTH = 0.02
-SMOOTHING_WIDTH = 0.008
+_DERIVATIVE_WIDTH = 0.02
+_SMOOTHING_WIDTH = 0.008
 # A sample at the edge of the width belongs to it on both sides, whatever the rounding of its time.
 _EDGE = 1e-6
 
 
-def velocity_track(positions: Track, half_width: float = DERIVATIVE_WIDTH) -> Track:
-    """Slope of the least-squares line through the samples within ``half_width`` s of each, per second.
+def velocity_track(positions: Track) -> Track:
+    """Slope of the least-squares line through the samples within 0.02 s of each, per second.
 
     At least one neighbour on either side takes part, so that slow sampling gives the centred difference. On evenly
     spaced samples it is the first derivative of Savitzky and Golay for polynomials of degree 1 and 2 (Anal. Chem. 36,
@@ -22,17 +22,17 @@ def velocity_track(positions: Track, half_width: float = DERIVATIVE_WIDTH) -> Tr
     """
     if len(positions.times) == 1:
         return Track(times=positions.times, values=np.zeros(1))
-    _, slopes = _local_lines(positions, half_width, neighbours=1)
+    _, slopes = _local_lines(positions, _DERIVATIVE_WIDTH, neighbours=1)
     return Track(times=positions.times, values=slopes)
 
 
-def smoothed(track: Track, half_width: float = SMOOTHING_WIDTH) -> Track:
+def smoothed(track: Track) -> Track:
     """Value at each sample of the least-squares line through those within ``half_width`` s of it.
 
     Where sampling is slower than that, the samples stay as they are. It has no lag; a curvature c moves it by
-    c · half_width² / 6.
+    c · (0.008 s)² / 6.
     """
-    levels, _ = _local_lines(track, half_width, neighbours=0)
+    levels, _ = _local_lines(track, _SMOOTHING_WIDTH, neighbours=0)
     return Track(times=track.times, values=levels, interpolation=track.interpolation)
 
 
