@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from hanzo_twin.scene.model import Axis, Body, Joint, Scene
+from hanzo_twin.scene.starting import start_of
 from hanzo_twin.spatial import Pose
 
 MASS = 1e-9
@@ -22,7 +25,7 @@ def expand(scene: Scene) -> Scene:
     bodies: dict[str, Body] = {}
     joints: dict[str, Joint] = {}
     pairs = list(scene.filtered_pairs)
-    chains = {path: _chain(joint) for path, joint in scene.joints.items() if joint.kind == "d6"}
+    chains = {path: _chain(joint, scene) for path, joint in scene.joints.items() if joint.kind == "d6"}
     holding = {chain[-1].child: path for path, chain in chains.items()}
     for path, body in scene.bodies.items():
         if path in holding:
@@ -37,12 +40,13 @@ def expand(scene: Scene) -> Scene:
     return replace(scene, bodies=bodies, joints=joints, filtered_pairs=tuple(pairs))
 
 
-def _chain(joint: Joint) -> list[Joint]:
-    axes = sorted(joint.free_axes, key=lambda axis: (axis.rotation, axis.name))
+def _chain(joint: Joint, scene: Scene) -> list[Joint]:
+    starts = np.zeros(len(joint.free_axes)) if joint.closes_loop else start_of(scene, joint)
+    axes = sorted(zip(joint.free_axes, starts.tolist(), strict=True), key=lambda one: (one[0].rotation, one[0].name))
     if not axes:
         return [replace(joint, kind="fixed", free_axes=())]
     chain: list[Joint] = []
-    for index, axis in enumerate(axes):
+    for index, (axis, start) in enumerate(axes):
         last = index == len(axes) - 1
         chain.append(
             replace(
@@ -57,7 +61,7 @@ def _chain(joint: Joint) -> list[Joint]:
                 lower=axis.lower,
                 upper=axis.upper,
                 drive=axis.drive,
-                initial_position=0.0,
+                initial_position=start,
                 initial_velocity=0.0,
                 free_axes=(),
             )

@@ -10,7 +10,9 @@ import numpy as np
 
 from hanzo_twin.errors import counted
 from hanzo_twin.scene.findings import Findings
-from hanzo_twin.scene.model import Articulation, Body, Joint
+from hanzo_twin.scene.model import Articulation, Axis, Body, Joint
+from hanzo_twin.scene.starting import frames_apart, frames_held, start_at
+from hanzo_twin.scene.velocities import report_lost
 from hanzo_twin.spatial import Pose, quaternion_from_axis_angle
 
 _TINY = 1e-6
@@ -136,6 +138,14 @@ class _Grower:
         self._findings.info(
             "joint-reversed", joint.path, "Its bodies were exchanged so that the parent is nearer to the base."
         )
+        if len(joint.free_axes) > 1:
+            self._findings.warning(
+                "free-axes-reversed",
+                joint.path,
+                "Its free axes are taken in the same order from the other body; where it moves about several at once, "
+                "its angles and limits are those of that order.",
+                "Let physics:body0 be the body that is nearer to the base.",
+            )
         return reversed_joint(joint)
 
 
@@ -149,7 +159,16 @@ def reversed_joint(joint: Joint) -> Joint:
         pose_parent_joint=joint.pose_child_joint,
         pose_child_joint=joint.pose_parent_joint,
         axis=(-x + 0.0, -y + 0.0, -z + 0.0) if joint.kind in ("revolute", "prismatic") else joint.axis,
+        free_axes=tuple(_reversed_axis(axis) for axis in joint.free_axes),
     )
+
+
+def _reversed_axis(axis: Axis) -> Axis:
+    """A free axis of a D6 joint as seen from its other body: everything is the other way."""
+    drive = axis.drive
+    if drive is not None:
+        drive = replace(drive, target_position=-drive.target_position, target_velocity=-drive.target_velocity)
+    return replace(axis, lower=-axis.upper, upper=-axis.lower, drive=drive)
 
 
 def articulations(forest: Forest, roots: Sequence[str], findings: Findings) -> dict[str, Articulation]:
@@ -219,13 +238,15 @@ def settle(
             joint = _held_where_it_stands(joint, bodies[joint.child], findings)
         if not joint.closes_loop:
             joint = _start(joint, bodies, findings)
-            wanted = _child_pose(joint, settled)
-            if wanted is not None and max(_distance(wanted, settled[joint.child].pose_world_body)) > _TINY:
+            wanted = _child_pose(joint, settled, bodies)
+            if max(_distance(wanted, settled[joint.child].pose_world_body)) > _TINY:
                 settled[joint.child] = replace(settled[joint.child], pose_world_body=wanted)
         elif math.isnan(joint.initial_position):
             joint = replace(joint, initial_position=0.0)
         joints[joint.path] = joint
-    return {path: settled[path] for path in forest.bodies}, joints
+    ordered = {path: settled[path] for path in forest.bodies}
+    report_lost(ordered, joints.values(), findings)
+    return ordered, joints
 
 
 def _held_where_it_stands(joint: Joint, base: Body, findings: Findings) -> Joint:
@@ -247,19 +268,13 @@ def _held_where_it_stands(joint: Joint, base: Body, findings: Findings) -> Joint
 
 
 def _start(joint: Joint, bodies: Mapping[str, Body], findings: Findings) -> Joint:
-    if joint.kind not in ("revolute", "prismatic", "fixed"):
+    if joint.kind in ("spherical", "d6"):
+        _check_aligned(joint, _distance(_held_by_several(joint, bodies), frames_apart(joint, bodies)), findings)
         return joint
     authored = not math.isnan(joint.initial_position)
     if not authored or joint.kind == "fixed":
         position, off = _measured(joint, bodies)
-        if max(off) > _MISALIGNED:
-            findings.warning(
-                "joint-misaligned",
-                joint.path,
-                f"The authored poses of its bodies leave its frames {_apart(off)} apart; the child was moved onto the "
-                "joint.",
-                "Author the bodies where the joint holds them.",
-            )
+        _check_aligned(joint, off, findings)
         joint = replace(joint, initial_position=0.0 if abs(position) < _TINY else position)
     inside = min(max(joint.initial_position, joint.lower), joint.upper)
     if abs(inside - joint.initial_position) > _TINY:
@@ -273,11 +288,29 @@ def _start(joint: Joint, bodies: Mapping[str, Body], findings: Findings) -> Join
     return replace(joint, initial_position=inside)
 
 
+def _check_aligned(joint: Joint, off: tuple[float, float], findings: Findings) -> None:
+    """Tell where the authored poses leave the frames ``off`` (m, rad) from where the joint can hold them."""
+    if max(off) > _MISALIGNED:
+        findings.warning(
+            "joint-misaligned",
+            joint.path,
+            f"The authored poses of its bodies leave its frames {_apart(off)} apart; the child was moved onto the "
+            "joint.",
+            "Author the bodies where the joint holds them.",
+        )
+
+
+def _held_by_several(joint: Joint, bodies: Mapping[str, Body]) -> Pose:
+    """How a joint of several freedoms holds its frames apart where ``bodies`` stand, within its limits."""
+    start = start_at(joint, frames_apart(joint, bodies))
+    if joint.kind == "d6":
+        start = np.array([min(max(q, axis.lower), axis.upper) for q, axis in zip(start, joint.free_axes, strict=True)])
+    return frames_held(joint, start)
+
+
 def _measured(joint: Joint, bodies: Mapping[str, Body]) -> tuple[float, tuple[float, float]]:
     """The joint's position in the authored poses, and how far the frames are apart beyond it, m and rad."""
-    parent = bodies[joint.parent].pose_world_body if joint.parent else Pose.identity()
-    child = bodies[joint.child].pose_world_body
-    between = (parent @ joint.pose_parent_joint).inverse() @ child @ joint.pose_child_joint
+    between = frames_apart(joint, bodies)
     axis = np.array(joint.axis)
     if joint.kind == "revolute":
         w, turn = float(between.orientation[0]), float(between.orientation[1:] @ axis)
@@ -299,13 +332,12 @@ def motion(joint: Joint, position: float) -> Pose:
     return Pose.identity()
 
 
-def _child_pose(joint: Joint, bodies: Mapping[str, Body]) -> Pose | None:
-    """Where the joint holds its child, world frame; None for joints that hold it less tightly."""
-    if joint.kind not in ("revolute", "prismatic", "fixed"):
-        return None
+def _child_pose(joint: Joint, bodies: Mapping[str, Body], authored: Mapping[str, Body]) -> Pose:
+    """Where the joint holds its child, world frame, on a parent that stands as in ``bodies``."""
+    several = joint.kind in ("spherical", "d6")
+    moved = _held_by_several(joint, authored) if several else motion(joint, joint.initial_position)
     parent = bodies[joint.parent].pose_world_body if joint.parent else Pose.identity()
-    moved = parent @ joint.pose_parent_joint @ motion(joint, joint.initial_position)
-    return moved @ joint.pose_child_joint.inverse()
+    return parent @ joint.pose_parent_joint @ moved @ joint.pose_child_joint.inverse()
 
 
 def _apart(off: tuple[float, float]) -> str:

@@ -101,6 +101,21 @@ class JointConformance(FeatureSuite):
         assert ball == pytest.approx(hinge, abs=2e-3 if "friction" in resistance else apart)
         assert np.abs(ball - free).max() > 0.01
 
+    @pytest.mark.parametrize("name", feature_scenes.TURNED)
+    def test_a_joint_of_several_freedoms_starts_where_its_bodies_stand(
+        self, engine: Engine, capabilities: EngineCapabilities, name: str
+    ) -> None:
+        self.need(capabilities, *(["spherical_joints"] if name == "ball" else ["d6_joints", "d6_rotations"]))
+        scene = feature_scenes.TURNED[name]
+        with running(engine, scene) as simulation:
+            pose = scene.bodies[feature_scenes.BOB].pose_world_body
+            apart = 1e-9 if capabilities.precision == "double" else 1e-6
+            for _ in range(2):
+                seen = simulation.get_observation(feature_scenes.BOB)
+                assert seen["position"] == pytest.approx(pose.position, abs=apart)
+                assert abs(seen["orientation"] @ pose.orientation) == pytest.approx(1.0, abs=apart)
+                simulation.step()
+
     def test_a_state_with_balls_continues_to_the_bit(self, engine: Engine, capabilities: EngineCapabilities) -> None:
         self.need(capabilities, "spherical_joints")
         with running(engine, feature_scenes.balls()) as simulation:

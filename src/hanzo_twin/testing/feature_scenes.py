@@ -24,6 +24,7 @@ from hanzo_twin.scene.model import (
     Shape,
     Sphere,
 )
+from hanzo_twin.scene.starting import frames_held
 from hanzo_twin.spatial import Pose
 from hanzo_twin.testing import scenes
 
@@ -60,6 +61,13 @@ def balls() -> Scene:
         joints={shoulder.path: shoulder, elbow.path: elbow},
         articulations={path: replace(articulation, joints=(elbow.path,))},
     )
+
+
+def turned(scene: Scene, *start: float) -> Scene:
+    """``scene``, whose only joint has several freedoms, where that starts at ``start``; nothing pulls."""
+    (joint,), (bob,) = scene.joints.values(), scene.bodies.values()
+    pose = joint.pose_parent_joint @ frames_held(joint, np.array(start)) @ joint.pose_child_joint.inverse()
+    return replace(scene, bodies={bob.path: replace(bob, pose_world_body=pose)}, gravity=(0.0, 0.0, 0.0))
 
 
 def box_of(geometry: Geometry, **changes: Any) -> Scene:
@@ -218,6 +226,21 @@ def body(scene: Scene) -> Body:
     (only,) = scene.bodies.values()
     return only
 
+
+TURNED: Mapping[str, Scene] = MappingProxyType(
+    {
+        "ball": turned(
+            loose_pendulum(kind="spherical", pose_child_joint=Pose.of((0.0, 0.0, 1.0), (0.8, 0.0, 0.6, 0.0))),
+            *(0.5, 0.5, -0.1, 0.7),
+        ),
+        "three rotations": turned(d6(_X, _Y, _Z), 0.5, 0.3, -0.4),
+        "one rotation": turned(d6(_Y), 2.5),
+        "slides and a rotation": turned(
+            d6(Axis(name="x", rotation=False), Axis(name="z", rotation=False), _Y), 0.2, 0.1, 1.5
+        ),
+    }
+)
+"""Joints of several freedoms that start somewhere, all of what engines that have them can hold."""
 
 FEATURE_SCENES: Mapping[str, Scene] = MappingProxyType(
     {

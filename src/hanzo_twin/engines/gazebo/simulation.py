@@ -27,10 +27,11 @@ from hanzo_twin.engines.state import SimState
 from hanzo_twin.errors import SimulationError
 from hanzo_twin.scene.addresses import Address
 from hanzo_twin.scene.model import Scene
+from hanzo_twin.scene.starting import start_of
 from hanzo_twin.sensors.plan import Plan
 from hanzo_twin.sensors.port import Contacts, Motion
 from hanzo_twin.sensors.suite import Held
-from hanzo_twin.spatial import FloatArray, IntArray
+from hanzo_twin.spatial import FloatArray, IntArray, rotation_vector
 
 # A kinetic energy beyond this, J, is no motion any more; one comparison also finds NaN.
 _DIVERGED = 1e20
@@ -95,6 +96,8 @@ class GazeboSimulation(DrivenSimulation[Tree]):
     def start(self) -> None:
         """Put the world where the scene says that it starts."""
         self._start()
+        for path, ball in self._world.balls.items():
+            ball.setPositions(rotation_vector(start_of(self.scene, self.scene.joints[path])))
         self._begun = native_state.read_world(self._world)
         self._loops = close_loops(self._world, self.scene)
 

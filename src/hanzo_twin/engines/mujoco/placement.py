@@ -9,23 +9,40 @@ from typing import Any
 
 import numpy as np
 
+from hanzo_twin.engines.mujoco.joint_elements import axis_name
 from hanzo_twin.engines.mujoco.layout import Layout
 from hanzo_twin.engines.refusals import held_by_a_joint, velocity_of_kinematic
-from hanzo_twin.scene.model import Scene
-from hanzo_twin.spatial import FloatArray, IntArray, rotation_matrix
+from hanzo_twin.scene.model import Joint, Scene
+from hanzo_twin.scene.starting import start_of
+from hanzo_twin.spatial import FloatArray, IntArray, quaternion_conjugate, quaternion_multiply, rotation_matrix
 
 
-def place_at_start(scene: Scene, data: Any, layout: Layout) -> None:
-    """Set initial positions and velocities of ``scene``; bodies already stand at their initial poses."""
+def place_at_start(scene: Scene, model: Any, data: Any, layout: Layout) -> None:
+    """Set initial positions and velocities of ``scene``; free bodies already stand at their initial poses."""
     for path, joint in scene.joints.items():
         if path in layout.dofs:
             dof = layout.dofs[path]
             data.qpos[layout.coordinates[path]] = joint.initial_position
             data.qvel[dof] = joint.initial_velocity
+        elif joint.kind in ("spherical", "d6") and not joint.closes_loop:
+            _place_several(scene, model, data, joint)
     for path in layout.free:
         body = scene.bodies[path]
         velocity = np.array([*body.linear_velocity, *body.angular_velocity])
         set_body(data, layout, path, body.pose_world_body.as_array(), velocity)
+
+
+def _place_several(scene: Scene, model: Any, data: Any, joint: Joint) -> None:
+    start = start_of(scene, joint)
+    if joint.kind == "spherical":
+        # MuJoCo turns the body; the scene says how the joint's frame on it is turned.
+        own = joint.pose_child_joint.orientation
+        turn = quaternion_multiply(quaternion_multiply(own, start), quaternion_conjugate(own))
+        address = model.joint(joint.path).qposadr[0]
+        data.qpos[address : address + 4] = turn
+        return
+    for axis, position in zip(joint.free_axes, start.tolist(), strict=True):
+        data.qpos[model.joint(axis_name(joint, axis)).qposadr[0]] = position
 
 
 def set_body(data: Any, layout: Layout, body: str, pose: FloatArray, velocity: FloatArray) -> None:

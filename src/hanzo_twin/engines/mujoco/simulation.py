@@ -321,7 +321,7 @@ class MujocoSimulation:
         if self.config.gravity is not None:
             for address, value in zip(gravity_addresses(self.scene), self.config.gravity, strict=True):
                 self.set_parameter(str(address), value)
-        place_at_start(self.scene, self._data, self.layout)
+        place_at_start(self.scene, self._model, self._data, self.layout)
         for path, column in self.layout.actuators.items():
             drive = self.scene.joints[path].drive
             if drive is not None:

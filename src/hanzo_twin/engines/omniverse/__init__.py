@@ -8,6 +8,7 @@ from hanzo_twin.engines.differences import differences
 from hanzo_twin.engines.features import check_features
 from hanzo_twin.engines.omniverse.native_state import ENGINE
 from hanzo_twin.engines.omniverse.physx import VERSION
+from hanzo_twin.engines.omniverse.rotations import diagnose_rotations
 from hanzo_twin.engines.omniverse.simulation import OmniverseSimulation
 from hanzo_twin.engines.parameters import DYNAMIC
 from hanzo_twin.engines.port import EngineCapabilities, EngineConfig
@@ -59,7 +60,7 @@ class OmniverseEngine:
         return {}
 
     def diagnose(self, scene: Scene, config: EngineConfig) -> tuple[Diagnosis, ...]:
-        return differences(scene, self.capabilities())
+        return (*differences(scene, self.capabilities()), *diagnose_rotations(scene))
 
     def load_scene(self, scene: Scene, config: EngineConfig) -> OmniverseSimulation:
         check_features(scene, self.capabilities())

@@ -107,6 +107,7 @@ class OmniverseSimulation:
         joints = [scene.joints[path] for path in world.joints]
         positions[world.freedom_of] = [joint.initial_position for joint in joints]
         velocities[world.freedom_of] = [joint.initial_velocity for joint in joints]
+        world.write_start(positions)
         poses = np.full((len(self._rows), 7), np.nan)
         twists = np.full((len(self._rows), 6), np.nan)
         for path in self._roots():

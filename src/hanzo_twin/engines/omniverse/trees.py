@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from hanzo_twin.scene.model import Joint, Scene
+from hanzo_twin.scene.starting import start_of
 
 _DIRECTIONS = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
 
@@ -47,13 +48,13 @@ def simplified(scene: Scene) -> Scene:
     PhysX turns other D6 joints, and spherical ones, by quaternions, which stand still at rates that are less than a
     millionth of a radian in an iteration of its solver.
     """
-    plain = {path: _plain(joint) for path, joint in scene.joints.items()}
+    plain = {path: _plain(joint, scene) for path, joint in scene.joints.items()}
     return (
         replace(scene, joints=plain) if any(plain[path] is not joint for path, joint in scene.joints.items()) else scene
     )
 
 
-def _plain(joint: Joint) -> Joint:
+def _plain(joint: Joint, scene: Scene) -> Joint:
     if joint.kind != "d6" or len(joint.free_axes) != 1:
         return joint
     (axis,) = joint.free_axes
@@ -64,6 +65,7 @@ def _plain(joint: Joint) -> Joint:
         lower=axis.lower,
         upper=axis.upper,
         drive=axis.drive,
+        initial_position=0.0 if joint.closes_loop else float(start_of(scene, joint)[0]),
         free_axes=(),
     )
 

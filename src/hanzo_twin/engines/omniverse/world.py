@@ -34,7 +34,8 @@ from hanzo_twin.engines.omniverse.trees import Tree
 from hanzo_twin.engines.omniverse.values import Values
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.scene.model import Joint, Scene
-from hanzo_twin.spatial import FloatArray, IntArray
+from hanzo_twin.scene.starting import frames_held, start_of
+from hanzo_twin.spatial import FloatArray, IntArray, rotation_vector
 
 _DOF = "ARTICULATION_DOF_"
 
@@ -140,6 +141,22 @@ class World:
             limbs.append(limb)
             first += limb.freedoms
         return limbs
+
+    def write_start(self, positions: FloatArray) -> None:
+        """Set those of the ``positions`` of all freedoms that belong to joints of several, as the scene starts.
+
+        PhysX has the rotation vector of such a joint; of a D6 joint, those parts of it that are free.
+        """
+        for limb in self._limbs:
+            parts: dict[str, list[float]] = {}
+            for place, joint in sorted(limb.balls, key=lambda one: one[0]):
+                left = parts.setdefault(joint.path, self._starting_turn(joint))
+                positions[limb.first + place] = left.pop(0)
+
+    def _starting_turn(self, joint: Joint) -> list[float]:
+        turn = rotation_vector(frames_held(joint, start_of(self.scene, joint)).orientation).tolist()
+        free = {axis.name for axis in joint.free_axes} if joint.kind == "d6" else set("xyz")
+        return [part for name, part in zip("xyz", turn, strict=True) if name in free]
 
     def _turning(self, scene: Scene) -> list[int]:
         """Columns of the hinges without limits, but for those with mimics or springs: there whole turns matter."""

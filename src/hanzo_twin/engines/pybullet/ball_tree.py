@@ -20,6 +20,7 @@ from hanzo_twin.engines.pybullet.tree import Tree
 from hanzo_twin.engines.pybullet.world import TreePlan, World
 from hanzo_twin.engines.tree_dynamics import Placed, TreeDynamics
 from hanzo_twin.scene.model import Joint, Scene
+from hanzo_twin.scene.starting import start_of
 from hanzo_twin.spatial import FloatArray, IntArray, quaternion_multiply, rotation_matrix, rotation_vector
 
 _CONJUGATE = np.array([1.0, -1.0, -1.0, -1.0])
@@ -46,6 +47,14 @@ class BallTree(Tree):
         self._whole = DriveLaw(JointDynamics.of([*rows, *joints]), self.seconds, base=base)
         order = [*self.plan.balls, *self.plan.joints]
         self._dynamics = TreeDynamics(scene, self.plan.bodies, order, floats=self.plan.floating)
+
+    def start(self, scene: Scene) -> None:
+        """As `Tree.start`."""
+        for path, link, own in zip(self.plan.balls, self.plan.ball_links, self._principal, strict=True):
+            turn = start_of(scene, scene.joints[path])
+            quaternion = [*(own.T @ turn[1:]).tolist(), float(turn[0])]
+            pybullet.resetJointStateMultiDof(self.plan.uid, link, quaternion, [0, 0, 0], physicsClientId=self.client)
+        self.read()
 
     def read(self) -> None:
         """As `Tree.read`."""

@@ -125,6 +125,8 @@ class PybulletSimulation(DrivenSimulation[Tree]):
     def start(self) -> None:
         """Put the world where the scene says that it starts."""
         self._start()
+        for tree in self._trees:
+            tree.start(self.scene)
 
     def _place_joints(self, positions: FloatArray, velocities: FloatArray) -> None:
         for tree in self._trees:

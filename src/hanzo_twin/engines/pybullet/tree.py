@@ -50,6 +50,9 @@ class Tree:
         joints = [scene.joints[path] for path in self.plan.joints]
         self.law = DriveLaw(JointDynamics.of(joints), self.seconds, base=6 if self.plan.floating else 0)
 
+    def start(self, scene: Scene) -> None:
+        """Turn spherical joints as ``scene`` says that they start."""
+
     def read(self) -> None:
         """Take positions and velocities from Bullet."""
         states = getJointStates(self.plan.uid, self._links, self.client)
