@@ -56,9 +56,19 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
             lacks="has no spherical joints; '{path}' is one",
             remedy="Replace it by a chain of revolute joints.",
         ),
-        "spherical_limits": Feature(
-            title="limits of spherical joints",
-            lacks="cannot limit the spherical joint '{path}'",
+        "spherical_cones": Feature(
+            title="cone limits of spherical joints",
+            lacks="cannot keep the spherical joint '{path}' within a cone",
+            remedy="Remove the limit, or replace the joint by revolute ones.",
+        ),
+        "elliptic_cones": Feature(
+            title="cone limits of spherical joints that differ in two directions",
+            lacks="cannot keep the spherical joint '{path}' within an elliptic cone",
+            remedy="Author the same limit in both directions, or replace the joint by revolute ones.",
+        ),
+        "spherical_turns": Feature(
+            title="limits of the whole turn of spherical joints",
+            lacks="cannot limit the turn of the spherical joint '{path}'",
             remedy="Remove the limit, or replace the joint by revolute ones.",
         ),
         "spherical_armature": Feature(
@@ -122,6 +132,12 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
             lacks="cannot honour limits, drives or springs of '{path}', which closes a loop",
             remedy="Cut the loop at a joint that has none.",
         ),
+        "d6_springs": Feature(
+            title="springs of D6 joints with several free rotations",
+            lacks="has no springs in D6 joints with several free rotations; '{path}' has one",
+            remedy="Remove it, or replace the joint by revolute ones.",
+            needs="dynamics",
+        ),
         "velocity_limits": Feature(
             title="velocity limits of joints",
             lacks="does not keep joints to their velocity limits: '{path}'",
@@ -149,6 +165,13 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
             lacks="has no coefficient of restitution, but the material of '{path}' has one",
             remedy="Author physics:restitution = 0.",
             needs="contacts",
+        ),
+        "static_friction": Feature(
+            title="static friction other than dynamic",
+            lacks="has one coefficient of friction, the dynamic one; the material of '{path}' has another static one",
+            remedy="Author physics:staticFriction = physics:dynamicFriction.",
+            needs="contacts",
+            optional=True,
         ),
         "moving_planes": Feature(
             title="infinite planes that move",
@@ -267,7 +290,9 @@ def _of_joint(joint: Joint) -> Iterator[str]:
     if joint.kind == "spherical":
         yield "spherical_joints"
         if _limited(joint):
-            yield "spherical_limits"
+            yield "spherical_turns"
+        if any(math.isfinite(angle) for angle in joint.cone):
+            yield "spherical_cones" if joint.cone[0] == joint.cone[1] else "elliptic_cones"
         if joint.armature:
             yield "spherical_armature"
         if joint.stiffness:
@@ -279,6 +304,8 @@ def _of_joint(joint: Joint) -> Iterator[str]:
         yield "d6_joints"
         if sum(axis.rotation for axis in joint.free_axes) > 1:
             yield "d6_rotations"
+            if joint.stiffness:
+                yield "d6_springs"
         drives = [axis.drive for axis in joint.free_axes]
         if any(drives):
             yield "d6_drives"
@@ -293,7 +320,8 @@ def _of_joint(joint: Joint) -> Iterator[str]:
 def _of_loop(joint: Joint) -> Iterator[str]:
     yield "loops" if joint.kind in LOOP_KINDS else "sliding_loops"
     resists = joint.stiffness or joint.damping or joint.friction or joint.armature
-    if _limited(joint) or _driven(joint) or resists:
+    bounded = _limited(joint) or any(math.isfinite(angle) for angle in joint.cone)
+    if bounded or _driven(joint) or resists:
         yield "loop_efforts"
 
 
@@ -312,6 +340,8 @@ def _of_shape(shape: Shape, scene: Scene, *, static: bool) -> Iterator[Requireme
     material = scene.materials.get(shape.material)
     if material is not None and material.restitution > 0.0:
         yield Requirement(feature="restitution", path=shape.path)
+    if material is not None and material.static_friction != material.dynamic_friction:
+        yield Requirement(feature="static_friction", path=shape.path)
     geometry = shape.geometry
     if isinstance(geometry, Plane) and not static:
         yield Requirement(feature="moving_planes", path=shape.path)

@@ -12,6 +12,7 @@ from pathlib import Path
 from hanzo_twin import plugins
 from hanzo_twin.engines.features import FEATURES, Feature
 from hanzo_twin.engines.port import BatchEngine, Engine, EngineCapabilities, KnowsGaps, load_engine
+from hanzo_twin.engines.usd_attributes import ATTRIBUTES, Attribute
 
 _HEAD = """# Support matrix
 
@@ -20,6 +21,11 @@ over every engine (`hanzo_twin.testing`): what is marked here is tested there.
 
 ✓ it has it · – it refuses a scene that asks for it, and names the engines that have it · ○ it takes the scene, and
 `hanzo-twin scene check --engine` says that it ignores it · (blank) it has no use for it
+"""
+_ABOUT_ATTRIBUTES = """What becomes of each attribute of UsdPhysics, and of those of other schemas that scenes are read
+from. The mark is the worst of the rows above that it is about: an engine that refuses the drives of some joints has a –
+where others have a ✓. In `code`: what loading tells. Other attributes (`physx…:`, `newton:`, `mjc:`) reach engines as
+they are; `hanzo-twin scene check --engine` says which of them it does not follow.
 """
 _KINDS = ("fixed", "revolute", "prismatic", "spherical", "d6")
 _GEOMETRIES = ("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh")
@@ -45,7 +51,18 @@ def page() -> str:
         ("licence", {name: one.licence for name, one in can.items()}),
     ]
     return "\n".join(
-        [_HEAD, *_table(list(engines), rows), "", *_remedies(), "", *_parameters(can), "", *_gaps(engines), ""]
+        [
+            _HEAD,
+            *_table(list(engines), rows),
+            "",
+            *_remedies(),
+            "",
+            *_parameters(can),
+            "",
+            *_usd_attributes(can),
+            *_gaps(engines),
+            "",
+        ]
     )
 
 
@@ -92,6 +109,29 @@ def _parameters(can: Mapping[str, EngineCapabilities]) -> Iterator[str]:
     yield ""
     names = sorted({name for one in can.values() for name in one.parameters})
     yield from _table(list(can), [(f"`{p}`", {n: _mark(p in one.parameters) for n, one in can.items()}) for p in names])
+
+
+def _usd_attributes(can: Mapping[str, EngineCapabilities]) -> Iterator[str]:
+    yield "## Attributes of USD"
+    yield ""
+    yield _ABOUT_ATTRIBUTES
+    for schema, attributes in ATTRIBUTES:
+        yield f"### {schema}"
+        yield ""
+        yield f"| | becomes | {' | '.join(can)} |"
+        yield "|---|---|" + "---|" * len(can)
+        for one in attributes:
+            cells = " | ".join(_follows(engine, one) for engine in can.values())
+            yield f"| `{one.name}` | {one.becomes} | {cells} |"
+        yield ""
+
+
+def _follows(can: EngineCapabilities, attribute: Attribute) -> str:
+    """The worst of the marks of its features."""
+    if not attribute.read:
+        return "–" if "error" in attribute.becomes else "○"
+    marks = [_has(can, name, FEATURES[name]) for name in attribute.features]
+    return next((mark for mark in ("–", "○", "") if mark in marks), "✓")
 
 
 def _gaps(engines: Mapping[str, Engine]) -> Iterator[str]:

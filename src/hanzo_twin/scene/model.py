@@ -210,7 +210,10 @@ class Joint:
     Args:
         parent: path of the parent body, "" for the world.
         axis: unit vector in the joint frame [3].
-        lower / upper: limits, infinite where there is none.
+        lower / upper: limits, infinite where there is none. Of a spherical joint ``upper`` limits the angle of its
+            whole turn, ``lower`` is infinite.
+        cone: of a spherical joint, how far ``axis`` on the child may swing from that on the parent, rad: towards the
+            axis of the frame that follows it (y after x, x after z) and towards the one after; infinite without limit.
         armature: inertia of the rotor seen at the joint, kg·m² or kg.
         damping: viscous, N·m·s/rad or N·s/m.
         friction: dry (Coulomb) friction effort, N·m or N.
@@ -230,6 +233,7 @@ class Joint:
     axis: tuple[float, float, float] = (0.0, 0.0, 1.0)
     lower: float = float("-inf")
     upper: float = float("inf")
+    cone: tuple[float, float] = (float("inf"), float("inf"))
     armature: float = 0.0
     damping: float = 0.0
     friction: float = 0.0

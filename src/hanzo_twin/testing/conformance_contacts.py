@@ -157,6 +157,25 @@ class ContactConformance(FeatureSuite):
             lost = 2.0 - simulation.get_observation("/World/block")["linear_velocity"][0]
             assert lost == pytest.approx(expected * 9.81 * 0.2, rel=0.05)
 
+    def test_static_friction_holds_what_dynamic_friction_would_not(
+        self, engine: Engine, capabilities: EngineCapabilities
+    ) -> None:
+        self.need(capabilities, "static_friction")
+        # tan 0.42 is 0.45: between 0.3 and 0.6.
+        with running(engine, feature_scenes.two_frictions(tilt=0.42)) as simulation:
+            start = simulation.get_observation("/World/block")["position"]
+            simulation.step(500)
+            assert simulation.get_observation("/World/block")["position"] == pytest.approx(start, abs=2e-3)
+            simulation.set_applied_wrench("/World/block", np.array([5.0, 0.0, -2.0]), np.zeros(3))
+            simulation.step(100)
+            simulation.set_applied_wrench("/World/block", np.zeros(3), np.zeros(3))
+            simulation.step(100)
+            # Once it moves it goes on: g (sin 0.42 − 0.3 cos 0.42) = 1.3 m/s².
+            before = simulation.get_observation("/World/block")["linear_velocity"]
+            simulation.step(100)
+            gained = simulation.get_observation("/World/block")["linear_velocity"] - before
+            assert np.linalg.norm(gained) == pytest.approx(0.1 * 9.81 * (np.sin(0.42) - 0.3 * np.cos(0.42)), rel=0.05)
+
     def test_friction_between_materials_is_a_parameter(self, engine: Engine) -> None:
         smooth = Material(path="/World/smooth", dynamic_friction=0.2, static_friction=0.2)
         rough = Material(path="/World/rough", dynamic_friction=0.2, static_friction=0.2)

@@ -13,7 +13,7 @@ from hanzo_twin.engines.features import FEATURES, engines_with, ignored, missing
 from hanzo_twin.engines.port import Diagnoses, Engine, EngineCapabilities, EngineConfig, JointCommand, Simulation
 from hanzo_twin.errors import UnsupportedError
 from hanzo_twin.scene.model import Axis, Drive, Scene
-from hanzo_twin.spatial import FloatArray, rotation_matrix
+from hanzo_twin.spatial import FloatArray, rotation_matrix, rotation_vector
 from hanzo_twin.testing import feature_scenes, scenes
 from hanzo_twin.testing.suite import EngineSuite
 
@@ -100,6 +100,57 @@ class JointConformance(FeatureSuite):
         # Dry friction that is a soft constraint gives way otherwise where three rates share it.
         assert ball == pytest.approx(hinge, abs=2e-3 if "friction" in resistance else apart)
         assert np.abs(ball - free).max() > 0.01
+
+    @pytest.mark.parametrize("torque", [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (-0.7, 0.7, 0.0), (0.7, 0.7, 0.002)], ids=str)
+    def test_a_ball_stays_within_its_cone(
+        self, engine: Engine, capabilities: EngineCapabilities, torque: tuple[float, float, float]
+    ) -> None:
+        self.need(capabilities, "spherical_cones")
+        swings = self.swings(engine, feature_scenes.coned(0.5, 0.5), torque)
+        # Soft limits let in what comes at 1 rad/s by some hundredths.
+        assert 0.48 < swings.max() < 0.54
+
+    def test_a_ball_in_a_cone_twists_freely(self, engine: Engine, capabilities: EngineCapabilities) -> None:
+        self.need(capabilities, "spherical_cones")
+        with running(engine, feature_scenes.coned(0.5, 0.5)) as simulation:
+            simulation.set_applied_wrench(feature_scenes.BOB, np.zeros(3), np.array([0.0, 0.0, 0.05]))
+            simulation.step(1000)
+            spin = simulation.get_observation(feature_scenes.BOB)["angular_velocity"]
+            assert spin == pytest.approx([0.0, 0.0, 0.05 / 0.01], abs=1e-2)
+
+    @pytest.mark.parametrize(("torque", "limit"), [((0.0, 1.0, 0.0), 0.3), ((1.0, 0.0, 0.0), 0.6)])
+    def test_an_elliptic_cone_differs_in_two_directions(
+        self, engine: Engine, capabilities: EngineCapabilities, torque: tuple[float, float, float], limit: float
+    ) -> None:
+        self.need(capabilities, "elliptic_cones")
+        # The first angle is towards the axis that follows: x after z, which a turn about y leads to.
+        assert self.swings(engine, feature_scenes.coned(0.3, 0.6), torque).max() == pytest.approx(limit, abs=0.03)
+
+    @pytest.mark.parametrize("torque", [(0.0, 0.0, 0.01), (0.6, 0.8, 0.0)], ids=str)
+    def test_a_ball_turns_as_far_as_it_may(
+        self, engine: Engine, capabilities: EngineCapabilities, torque: tuple[float, float, float]
+    ) -> None:
+        self.need(capabilities, "spherical_turns")
+        scene = replace(feature_scenes.loose_pendulum(kind="spherical", upper=1.0), gravity=(0.0, 0.0, 0.0))
+        with running(engine, scene) as simulation:
+            simulation.set_applied_wrench(feature_scenes.BOB, np.zeros(3), np.array(torque))
+            angles = []
+            for _ in range(200):
+                simulation.step(10)
+                turn = simulation.get_observation(feature_scenes.BOB)["orientation"]
+                angles.append(np.linalg.norm(rotation_vector(turn)))
+            assert 0.98 < max(angles) < 1.06
+
+    def swings(self, engine: Engine, scene: Scene, torque: tuple[float, float, float]) -> FloatArray:
+        """Angles of the bob's z axis from the world's within 2 s under ``torque``."""
+        with running(engine, scene) as simulation:
+            simulation.set_applied_wrench(feature_scenes.BOB, np.zeros(3), np.array(torque))
+            angles = []
+            for _ in range(200):
+                simulation.step(10)
+                turn = rotation_matrix(simulation.get_observation(feature_scenes.BOB)["orientation"])
+                angles.append(np.arccos(min(1.0, turn[2, 2])))
+            return np.array(angles)
 
     @pytest.mark.parametrize("name", feature_scenes.TURNED)
     def test_a_joint_of_several_freedoms_starts_where_its_bodies_stand(

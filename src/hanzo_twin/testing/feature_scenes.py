@@ -48,6 +48,12 @@ def d6(*axes: Axis, **changes: Any) -> Scene:
     return loose_pendulum(kind="d6", free_axes=axes, **changes)
 
 
+def coned(towards_x: float, towards_y: float) -> Scene:
+    """`loose_pendulum` on a ball whose z axis may swing so far, rad, without gravity."""
+    scene = loose_pendulum(kind="spherical", axis=(0.0, 0.0, 1.0), cone=(towards_x, towards_y))
+    return replace(scene, gravity=(0.0, 0.0, 0.0))
+
+
 def balls() -> Scene:
     """A double pendulum that swings sideways, too: its shoulder is a damped ball, its elbow has a drive."""
     scene = scenes.double_pendulum(initial_positions=(0.0, 0.6))
@@ -216,6 +222,13 @@ def two_shapes(*, filtered: bool) -> Scene:
     return replace(scene, bodies={BOX: replace(body, shapes=(*body.shapes, ball))}, filtered_pairs=pairs)
 
 
+def two_frictions(*, tilt: float = 0.0) -> Scene:
+    """`scenes.incline` at angle ``tilt`` whose static friction is 0.6, the dynamic one 0.3."""
+    scene = scenes.incline(angle=tilt, friction=0.3)
+    material = replace(scene.materials[scenes.MATERIAL], static_friction=0.6)
+    return replace(scene, materials={material.path: material})
+
+
 def moving_plane() -> Scene:
     """A free body with an infinite plane."""
     return box_of(Plane())
@@ -245,13 +258,16 @@ TURNED: Mapping[str, Scene] = MappingProxyType(
 FEATURE_SCENES: Mapping[str, Scene] = MappingProxyType(
     {
         "spherical_joints": loose_pendulum(kind="spherical"),
-        "spherical_limits": loose_pendulum(kind="spherical", lower=-1.0, upper=1.0),
+        "spherical_cones": coned(0.5, 0.5),
+        "elliptic_cones": coned(0.3, 0.6),
+        "spherical_turns": loose_pendulum(kind="spherical", upper=1.0),
         "spherical_armature": loose_pendulum(kind="spherical", armature=0.1),
         "spherical_springs": loose_pendulum(kind="spherical", stiffness=1.0),
         "spherical_drives": loose_pendulum(kind="spherical", drive=Drive(stiffness=1.0)),
         "d6_joints": d6(_Y),
         "d6_rotations": d6(_X, _Y, _Z),
         "d6_drives": d6(replace(_Y, drive=Drive(stiffness=100.0, damping=10.0, target_position=0.3))),
+        "d6_springs": d6(_X, _Y, stiffness=1.0),
         "acceleration_drives": loose_pendulum(drive=Drive(stiffness=100.0, damping=20.0, mode="acceleration")),
         "mimic_joints": mimic(),
         "loops": loop(),
@@ -262,6 +278,7 @@ FEATURE_SCENES: Mapping[str, Scene] = MappingProxyType(
         "kinematic_velocities": kinematic(linear_velocity=(0.1, 0.0, 0.0)),
         "kinematic_links": held_kinematic(),
         "restitution": bouncing(0.5),
+        "static_friction": two_frictions(),
         "moving_planes": moving_plane(),
         "mesh_decomposition": box_of(cup("convexDecomposition")),
         "static_triangles": standing(cup("none")),

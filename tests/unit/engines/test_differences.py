@@ -30,7 +30,7 @@ def test_a_velocity_limit_that_is_not_kept_is_told_once(engine: str) -> None:
 def two_kinds_of_boxes() -> Scene:
     """Boxes that touch each other and rougher ground: more pairs of materials than numbers of them."""
     scene = scenes.arm6_with_boxes()
-    ice = Material(path="/World/ice", dynamic_friction=0.1)
+    ice = Material(path="/World/ice", dynamic_friction=0.1, static_friction=0.1)
     bodies = {
         path: replace(body, shapes=tuple(replace(shape, material=ice.path) for shape in body.shapes))
         if "box" in path

@@ -225,6 +225,92 @@ def test_a_generic_joint_keeps_its_free_axes(inspect_usda: Any) -> None:
     assert len(item.free_axes) == 3
 
 
+def test_a_generic_joint_keeps_what_resists(inspect_usda: Any) -> None:
+    def read(slide: bool) -> Any:
+        locked = "transX", "transY", *(() if slide else ("transZ",))
+        limits = "".join(f"float limit:{n}:physics:low = 1\nfloat limit:{n}:physics:high = -1\n" for n in locked)
+        resists = "".join(
+            f"float {name} = {value}\n"
+            for name, value in (
+                ("newton:armature", 0.25),
+                ("newton:damping", 2.0),
+                ("newton:friction", 0.5),
+                ("mjc:stiffness", 3.0),
+                ("physxJoint:maxJointVelocity", 90.0),
+            )
+        )
+        api = ", ".join(f'"PhysicsLimitAPI:{name}"' for name in locked)
+        scene, _ = inspect_usda(world(link("a"), link("b"), joint("", "j", "a", "b", limits + resists, api)))
+        return scene.joints["/World/j"]
+
+    ball, mixed = read(slide=False), read(slide=True)
+    for item in (ball, mixed):
+        assert (item.armature, item.friction, item.stiffness) == (0.25, 0.5, 3.0)
+    # Rotations alone count in degrees, as those of hinges do.
+    assert (ball.damping, ball.max_velocity) == pytest.approx((2.0 * 180 / math.pi, math.pi / 2))
+    assert (mixed.damping, mixed.max_velocity) == pytest.approx((2.0, 90.0))
+
+
+def test_a_spherical_joint_keeps_its_cone_and_what_resists(inspect_usda: Any) -> None:
+    more = 'uniform token physics:axis = "Y"\nfloat mjc:stiffness = 3\nfloat newton:velocityLimit = 90\n'
+
+    def read(limits: str) -> tuple[Any, Any]:
+        scene, found = inspect_usda(world(link("a"), link("b"), joint("Spherical", "j", "a", "b", more + limits)))
+        return scene.joints["/World/j"], found
+
+    item, _ = read("float physics:coneAngle0Limit = 30\nfloat physics:coneAngle1Limit = 60\n")
+    assert item.axis == (0.0, 1.0, 0.0)
+    assert item.cone == pytest.approx((math.pi / 6, math.pi / 3))
+    assert (item.stiffness, item.max_velocity) == pytest.approx((3.0, math.pi / 2))
+    assert read("")[0].cone == (math.inf, math.inf)
+    assert read("float physics:coneAngle0Limit = 30\n")[0].cone == pytest.approx((math.pi / 6, math.inf))
+    item, found = read("float physics:coneAngle0Limit = 0\nfloat physics:coneAngle1Limit = 0\n")
+    assert item.cone == (math.inf, math.inf)
+    assert "taken as unlimited" in found["zero-limits"][0].message
+
+
+@pytest.mark.parametrize(
+    ("kind", "api", "more", "code", "message"),
+    [
+        (
+            "Spherical",
+            '"PhysicsDriveAPI:rotX"',
+            "",
+            "drive-lost",
+            "Its drive 'rotX' is not kept: a joint of type Physics",
+        ),
+        ("Revolute", '"PhysicsDriveAPI:linear"', "", "drive-lost", "Its drive 'linear' is not kept"),
+        ("", '"PhysicsLimitAPI:distance"', "", "limit-lost", "Its limit 'distance' is not kept"),
+        ("Fixed", "", "float physics:breakForce = 5\n", "break-lost", "beyond a force of 5; it never does"),
+        ("Revolute", "", "float physics:breakTorque = 7\n", "break-lost", "beyond a torque of 7; it never does"),
+    ],
+)
+def test_what_a_joint_does_not_keep_is_told(
+    inspect_usda: Any, kind: str, api: str, more: str, code: str, message: str
+) -> None:
+    _, found = inspect_usda(world(link("a"), link("b"), joint(kind, "j", "a", "b", more, api)))
+    (told,) = found[code]
+    assert told.path == "/World/j"
+    assert message in told.message
+    assert told.remedy
+
+
+def test_what_joints_keep_is_not_told_as_lost(inspect_usda: Any) -> None:
+    for kind, api in (
+        ("Revolute", '"PhysicsDriveAPI:angular"'),
+        ("", '"PhysicsDriveAPI:rotZ", "PhysicsLimitAPI:transX"'),
+    ):
+        _, found = inspect_usda(world(link("a"), link("b"), joint(kind, "j", "a", "b", "", api)))
+        assert not {"drive-lost", "limit-lost", "break-lost"} & found.keys()
+
+
+def test_nothing_sleeps(inspect_usda: Any) -> None:
+    asleep = link("a").replace("float physics:mass", "bool physics:startsAsleep = 1\nfloat physics:mass")
+    _, found = inspect_usda(world(asleep))
+    assert found["sleep-lost"][0].path == "/World/a"
+    assert "sleep-lost" not in inspect_usda(world(link("a")))[1]
+
+
 def test_drives_in_acceleration_mode(inspect_usda: Any) -> None:
     drive = 'uniform token drive:angular:physics:type = "acceleration"\nfloat drive:angular:physics:stiffness = 4\n'
     scene, _ = inspect_usda(
@@ -338,6 +424,25 @@ def test_who_does_not_touch_whom(inspect_usda: Any) -> None:
 """
     scene, _ = inspect_usda(world(*parts, groups, joint("Fixed", "j", "a", "b")))
     assert scene.filtered_pairs == (("/World/a", "/World/b"), ("/World/a", "/World/e"), ("/World/c", "/World/d"))
+
+
+def test_groups_of_one_name_are_one(inspect_usda: Any) -> None:
+    shape = 'def Cube "s" (prepend apiSchemas = ["PhysicsCollisionAPI"]) {}'
+    parts = [link(name).replace("float physics:mass", shape + "\nfloat physics:mass") for name in "abc"]
+    group = """
+    def PhysicsCollisionGroup "{name}" (prepend apiSchemas = ["CollectionAPI:colliders"])
+    {{
+        rel collection:colliders:includes = </World/{member}>
+        {more}
+    }}
+"""
+    groups = [
+        group.format(name="one", member="a", more='string physics:mergeGroup = "m"'),
+        group.format(name="two", member="b", more='string physics:mergeGroup = "m"'),
+        group.format(name="three", member="c", more="rel physics:filteredGroups = </World/one>"),
+    ]
+    scene, _ = inspect_usda(world(*parts, *groups))
+    assert scene.filtered_pairs == (("/World/a", "/World/c"), ("/World/b", "/World/c"))
 
 
 @pytest.mark.parametrize(

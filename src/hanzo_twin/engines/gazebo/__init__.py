@@ -44,6 +44,7 @@ class GazeboEngine:
                 "d6_joints",
                 "d6_rotations",
                 "d6_drives",
+                "d6_springs",
                 "acceleration_drives",
                 "mimic_joints",
                 "loops",

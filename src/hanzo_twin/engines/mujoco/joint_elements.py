@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import mujoco
 import numpy as np
 
 from hanzo_twin.engines.parameters import drive_limit
+from hanzo_twin.errors import UnsupportedError
 from hanzo_twin.scene.model import Axis, Drive, Joint
-from hanzo_twin.spatial import rotation_matrix
+from hanzo_twin.spatial import Pose, rotation_matrix
 
 UNLIMITED = 1e10
 _JOINT = mujoco.mjtJoint
+# How far from a joint the points are that keep it within its cone, m; and how wide that may be, rad.
+_REACH = 0.1
+_NARROWEST, _WIDEST = np.radians(1.0), np.radians(175.0)
 _AXES = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
 
 
@@ -42,16 +47,45 @@ def add_joint(body: Any, joint: Joint) -> None:
 
 
 def _add_ball(body: Any, joint: Joint) -> None:
+    limited = bool(np.isfinite(joint.upper))
     body.add_joint(
         name=joint.path,
         type=_JOINT.mjJNT_BALL,
         pos=joint.pose_child_joint.position,
-        limited=False,
+        limited=limited,
+        range=[0.0, joint.upper] if limited else [0, 0],
         armature=joint.armature,
         damping=[joint.damping, 0, 0],
         frictionloss=joint.friction,
         stiffness=[joint.stiffness, 0, 0],
     )
+
+
+def add_cone(spec: Any, bodies: Mapping[str, Any], joint: Joint) -> None:
+    """Keep a spherical ``joint`` within its cone: by the distance of a point on its axis on the parent from that on the
+    child, 2 r sin(θ/2) where they are r from the joint and θ is the angle between the axes.
+
+    Raises:
+        UnsupportedError: the cone is too narrow or too wide for that.
+    """
+    angle = joint.cone[0]
+    if not np.isfinite(angle):
+        return
+    if not _NARROWEST <= angle <= _WIDEST:
+        raise UnsupportedError(
+            f"Engine 'mujoco' cannot keep the spherical joint '{joint.path}' within a cone of {np.degrees(angle):g}°.",
+            hint=f"Allowed: {np.degrees(_NARROWEST):g}° to {np.degrees(_WIDEST):g}°. Use a revolute joint for one that "
+            "only twists.",
+        )
+    tendon = spec.add_tendon(name=f"{joint.path}/cone", limited=True, range=[0.0, 2 * _REACH * np.sin(angle / 2)])
+    point = Pose.of(_REACH * np.asarray(joint.axis))
+    for side, body, frame in (
+        ("parent", joint.parent, joint.pose_parent_joint),
+        ("child", joint.child, joint.pose_child_joint),
+    ):
+        site = f"{joint.path}/cone_{side}"
+        bodies[body].add_site(name=site, pos=(frame @ point).position)
+        tendon.wrap_site(site)
 
 
 def _add_d6(body: Any, joint: Joint) -> None:
@@ -69,6 +103,7 @@ def _add_d6(body: Any, joint: Joint) -> None:
             damping=[joint.damping, 0, 0],
             frictionloss=joint.friction,
             armature=joint.armature,
+            stiffness=[joint.stiffness, 0, 0],
         )
 
 

@@ -23,7 +23,7 @@ import mujoco
 from hanzo_twin.engines.mujoco.attributes import write_joint, write_options
 from hanzo_twin.engines.mujoco.colliders import Colliders
 from hanzo_twin.engines.mujoco.integration import asks_explicit, choose_integrator, diagnose_integrator
-from hanzo_twin.engines.mujoco.joint_elements import add_axis_drives, add_drive, add_joint, add_mimic
+from hanzo_twin.engines.mujoco.joint_elements import add_axis_drives, add_cone, add_drive, add_joint, add_mimic
 from hanzo_twin.engines.mujoco.loops import add_loop_closure
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.errors import SceneError, UnsupportedError
@@ -79,6 +79,8 @@ def build_spec(scene: Scene, config: EngineConfig, *, geoms: bool = True) -> Any
             add_loop_closure(spec, bodies, joint)
         elif joint.kind == "d6":
             add_axis_drives(spec, joint)
+        elif joint.kind == "spherical":
+            add_cone(spec, bodies, joint)
         elif joint.mimic is not None:
             add_mimic(spec, joint)
     return spec

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from hanzo_twin.engines.differences import differences
 from hanzo_twin.engines.features import check_features
+from hanzo_twin.engines.omniverse.attributes import honoured
 from hanzo_twin.engines.omniverse.native_state import ENGINE
 from hanzo_twin.engines.omniverse.physx import VERSION
 from hanzo_twin.engines.omniverse.rotations import diagnose_rotations
@@ -40,6 +41,8 @@ class OmniverseEngine:
             precision="single",
             features=(
                 "spherical_joints",
+                "spherical_cones",
+                "elliptic_cones",
                 "spherical_armature",
                 "d6_joints",
                 "d6_rotations",
@@ -50,6 +53,7 @@ class OmniverseEngine:
                 "sliding_loops",
                 "kinematic_bodies",
                 "restitution",
+                "static_friction",
                 "mesh_decomposition",
                 "static_triangles",
                 "shape_filters",
@@ -60,7 +64,7 @@ class OmniverseEngine:
         return {}
 
     def diagnose(self, scene: Scene, config: EngineConfig) -> tuple[Diagnosis, ...]:
-        return (*differences(scene, self.capabilities()), *diagnose_rotations(scene))
+        return (*differences(scene, self.capabilities(), honoured=honoured(scene)), *diagnose_rotations(scene))
 
     def load_scene(self, scene: Scene, config: EngineConfig) -> OmniverseSimulation:
         check_features(scene, self.capabilities())

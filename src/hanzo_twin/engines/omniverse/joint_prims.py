@@ -18,6 +18,8 @@ from hanzo_twin.spatial import FloatArray, Pose
 _FAR = 1e9
 _MOTION = {"revolute": "angular", "prismatic": "linear"}
 _LOCKED = (1.0, -1.0)
+CONE_AXES = {(1.0, 0.0, 0.0): UsdGeom.Tokens.x, (0.0, 1.0, 0.0): UsdGeom.Tokens.y, (0.0, 0.0, 1.0): UsdGeom.Tokens.z}
+"""Axes of the cones that a spherical joint can be kept within."""
 _KINDS = {
     "fixed": UsdPhysics.FixedJoint,
     "revolute": UsdPhysics.RevoluteJoint,
@@ -53,12 +55,23 @@ class JointPrims:
             _one_freedom(made, joint, self._index_of, bounded=joint.path in self._tied)
         elif joint.kind == "d6":
             _several_freedoms(made.GetPrim(), joint)
+        elif joint.kind == "spherical":
+            _cone(made, joint)
         return path
 
 
 def joint_prim(index: int) -> str:
     """Prim path of the scene's joint number ``index``."""
     return f"/joint_{index}"
+
+
+def _cone(made: Any, joint: Joint) -> None:
+    """PhysX's first angle is that about the next axis, not towards it."""
+    towards_next, towards_other = joint.cone
+    if math.isfinite(towards_next) and math.isfinite(towards_other):
+        made.CreateAxisAttr(CONE_AXES[joint.axis])
+        made.CreateConeAngle0LimitAttr(math.degrees(towards_other))
+        made.CreateConeAngle1LimitAttr(math.degrees(towards_next))
 
 
 def _several_freedoms(prim: Any, joint: Joint) -> None:

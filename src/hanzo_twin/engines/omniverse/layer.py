@@ -26,6 +26,7 @@ from pxr import Gf, Sdf, Usd, UsdGeom, UsdPhysics, UsdShade
 
 from hanzo_twin.engines.hulls import shape_of
 from hanzo_twin.engines.materials import DEFAULT
+from hanzo_twin.engines.omniverse.attributes import write_attributes
 from hanzo_twin.engines.omniverse.joint_prims import JointPrims
 from hanzo_twin.engines.omniverse.shape_prims import define_geometry, solid
 from hanzo_twin.engines.omniverse.trees import Tree, reduced, trees_of
@@ -197,6 +198,7 @@ class _Writer:
         mass.CreateDiagonalInertiaAttr(Gf.Vec3f(*body.diagonal_inertia))
         mass.CreatePrincipalAxesAttr(quatf(np.asarray(body.principal_axes)))
         author(prim, "physxRigidBody:disableGravity", Sdf.ValueTypeNames.Bool, not body.gravity_enabled)
+        write_attributes(prim, self._scene, body.path)
         for number, shape in enumerate(solid(body.shapes, triangles=body.kinematic)):
             self.shape(f"{path}/shape_{number}", shape)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from hanzo_twin.engines.omniverse.trees import trees_of
+import math
+
+from hanzo_twin.engines.omniverse.joint_prims import CONE_AXES
+from hanzo_twin.engines.omniverse.trees import reduced, trees_of
 from hanzo_twin.errors import UnsupportedError
-from hanzo_twin.scene.model import Scene
+from hanzo_twin.scene.model import Joint, Scene
 
 
 def check_mimics(scene: Scene) -> None:
@@ -32,3 +35,34 @@ def check_springs(scene: Scene) -> None:
                 f"Engine 'omniverse' cannot have a spring beside the acceleration drive of '{joint.path}'.",
                 hint="Author drive:type = 'force', or remove the spring.",
             )
+
+
+def check_constraints(scene: Scene) -> None:
+    """Raise UnsupportedError, which names the prim, for what PhysX's constraints do not have.
+
+    Joints that slide and turn, and those that are kept within a cone, are constraints.
+    """
+    for joint in scene.joints.values():
+        if joint.closes_loop or reduced(joint):
+            continue
+        if joint.damping or joint.friction or joint.armature or joint.stiffness:
+            raise UnsupportedError(
+                f"Engine 'omniverse' cannot have damping, friction, armature or a spring in '{joint.path}', which it "
+                f"holds by a constraint: it {'has cone limits' if joint.kind == 'spherical' else 'slides and turns'}.",
+                hint="Remove them, or replace the joint by revolute and prismatic ones.",
+            )
+        if joint.kind == "spherical":
+            _check_cone(joint)
+
+
+def _check_cone(joint: Joint) -> None:
+    if not all(math.isfinite(angle) for angle in joint.cone):
+        raise UnsupportedError(
+            f"Engine 'omniverse' cannot limit the spherical joint '{joint.path}' in one of two directions only.",
+            hint="Author both physics:coneAngle0Limit and physics:coneAngle1Limit, or a D6 joint.",
+        )
+    if joint.axis not in CONE_AXES:
+        raise UnsupportedError(
+            f"Engine 'omniverse' cannot limit the spherical joint '{joint.path}' about the axis {joint.axis}.",
+            hint="Allowed: the x, y and z axes of its frame.",
+        )

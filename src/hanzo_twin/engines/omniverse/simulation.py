@@ -20,7 +20,7 @@ from hanzo_twin.engines.omniverse.groups import Group
 from hanzo_twin.engines.omniverse.layer import Layers
 from hanzo_twin.engines.omniverse.native_state import BASE_STEPS, ENGINE, Native, digest, unpack
 from hanzo_twin.engines.omniverse.physx import VERSION
-from hanzo_twin.engines.omniverse.refusals import check_mimics, check_springs
+from hanzo_twin.engines.omniverse.refusals import check_constraints, check_mimics, check_springs
 from hanzo_twin.engines.omniverse.trees import simplified
 from hanzo_twin.engines.omniverse.values import Values
 from hanzo_twin.engines.omniverse.world import World
@@ -68,6 +68,7 @@ class OmniverseSimulation:
         """
         check_mimics(scene)
         check_springs(scene)
+        check_constraints(scene)
         self.scene = scene
         self.config = config
         self.parameters = ParameterValues(scene, engine=ENGINE, supported=DYNAMIC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from hanzo_twin.scene.model import Joint, Scene
@@ -71,9 +72,16 @@ def _plain(joint: Joint, scene: Scene) -> Joint:
 
 
 def reduced(joint: Joint) -> bool:
-    """True for a joint that is part of a tree: it closes no loop, and turns or slides, but not both."""
+    """True for a joint that is part of a tree: it closes no loop, and turns or slides, but not both.
+
+    Nor is it kept within a cone: in a tree PhysX bounds both parts of a rotation vector instead.
+    """
     slides = any(not axis.rotation for axis in joint.free_axes)
-    return not joint.closes_loop and not (joint.kind == "d6" and slides)
+    return not (joint.closes_loop or (joint.kind == "d6" and slides) or _in_cone(joint))
+
+
+def _in_cone(joint: Joint) -> bool:
+    return any(math.isfinite(angle) for angle in joint.cone)
 
 
 def trees_of(scene: Scene) -> tuple[Tree, ...]:

@@ -43,6 +43,7 @@ class PybulletEngine:
                 "d6_joints",
                 "d6_rotations",
                 "d6_drives",
+                "d6_springs",
                 "acceleration_drives",
                 "mimic_joints",
                 "loops",

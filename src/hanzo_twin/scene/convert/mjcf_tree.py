@@ -127,8 +127,11 @@ class TreeWriter:
         name = self._document.joints[joint.path]
         common = {"pos": numbers(frame.position), **self._passive(joint)}
         if joint.kind == "spherical":
+            if any(math.isfinite(angle) for angle in joint.cone):
+                self._document.lost("cone-limit", joint.path, "Its cone limits are lost.")
             spring = {"stiffness": number(joint.stiffness)} if joint.stiffness else {}
-            return [Element("joint", {"name": name, "type": "ball", **common, **spring})]
+            turn_limit = _range(0.0, joint.upper) if math.isfinite(joint.upper) else {}
+            return [Element("joint", {"name": name, "type": "ball", **common, **turn_limit, **spring})]
         turn = rotation_matrix(frame.orientation)
         if joint.kind == "d6":
             return self._generic(joint, name, common, turn)

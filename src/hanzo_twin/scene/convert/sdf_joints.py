@@ -28,9 +28,19 @@ def write_joint(model: Element, joint: Joint, names: Mapping[str, str], entries:
     text(element, "child", names[joint.child])
     if joint.kind in ("revolute", "prismatic"):
         _single(element, joint, names, entries)
+    elif joint.kind == "spherical":
+        _lost_of_ball(joint, entries)
     elif joint.kind == "d6" and kind not in ("ball", "fixed"):
         for tag, axis in zip(("axis", "axis2"), joint.free_axes, strict=False):
             _free(element, tag, joint, axis, entries)
+
+
+def _lost_of_ball(joint: Joint, entries: list[Entry]) -> None:
+    limited = any(math.isfinite(angle) for angle in (*joint.cone, joint.upper))
+    named = (("limits", limited), ("damping", joint.damping), ("friction", joint.friction), ("spring", joint.stiffness))
+    found = [name for name, value in (*named, ("armature", joint.armature)) if value]
+    if found:
+        entries.append(lost("ball-lost", joint.path, f"SDF has no {', '.join(found)} in a ball joint."))
 
 
 def _of_axes(axes: tuple[Axis, ...]) -> str:

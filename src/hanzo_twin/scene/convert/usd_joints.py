@@ -48,6 +48,14 @@ class JointWriter:
         if joint.kind in ("revolute", "prismatic"):
             usd.CreateAxisAttr(axis)
             self._write_single(joint, usd)
+        elif joint.kind == "spherical":
+            usd.CreateAxisAttr(axis)
+            for angle, create in zip(
+                joint.cone, (usd.CreateConeAngle0LimitAttr, usd.CreateConeAngle1LimitAttr), strict=True
+            ):
+                create(angle / _DEGREES if math.isfinite(angle) else -1.0)
+            if math.isfinite(joint.upper):
+                custom(prim, "hanzo:turnLimit", joint.upper / _DEGREES)
         elif joint.kind == "d6":
             _write_axes(joint, prim)
         if joint.kind != "fixed":
@@ -82,8 +90,6 @@ class JointWriter:
         kind = "angular" if angular else "linear"
         if joint.drive is not None:
             _write_drive(prim, kind, joint.drive, per)
-        if math.isfinite(joint.max_velocity):
-            _newton(prim, "velocityLimit", joint.max_velocity / per)
         if math.isfinite(joint.max_effort):
             custom(prim, "urdf:limit:effort", float(joint.max_effort))
         if joint.initial_position or joint.initial_velocity:
@@ -99,13 +105,18 @@ class JointWriter:
 
 
 def _write_passive(joint: Joint, prim: Usd.Prim) -> None:
-    per = _DEGREES if joint.kind in ("revolute", "spherical") else 1.0
+    turns = joint.kind in ("revolute", "spherical") or (
+        joint.kind == "d6" and all(axis.rotation for axis in joint.free_axes)
+    )
+    per = _DEGREES if turns else 1.0
     passive = (("armature", joint.armature), ("damping", joint.damping * per), ("friction", joint.friction))
     if any(value for _, value in passive):
         prim.ApplyAPI("NewtonJointAPI")
     for name, value in passive:
         if value:
             _newton(prim, name, value)
+    if math.isfinite(joint.max_velocity):
+        _newton(prim, "velocityLimit", joint.max_velocity / per)
     if joint.stiffness:
         custom(prim, "mjc:stiffness", float(joint.stiffness))
         custom(prim, "mjc:springref", float(joint.rest_position))

@@ -289,7 +289,7 @@ class _Reader:
             pose_child_joint=anchor,
             axis=triple(model.jnt_axis[joint]) if kind != _BALL else (0.0, 0.0, 1.0),
             lower=_bound(model.jnt_range[joint][0]) if bounded else -np.inf,
-            upper=_bound(model.jnt_range[joint][1]) if bounded else np.inf,
+            upper=_bound(model.jnt_range[joint][1]) if limited else np.inf,
             armature=float(model.dof_armature[dof]),
             damping=float(model.dof_damping[dof]),
             friction=float(model.dof_frictionloss[dof]),
@@ -307,13 +307,6 @@ class _Reader:
     def _report(self, joint: int, path: str, kind: int, limited: bool) -> None:
         model, findings = self._model, self._draft.findings
         dof = int(model.jnt_dofadr[joint])
-        if kind == _BALL and limited:
-            findings.warning(
-                "ball-joint-lost",
-                path,
-                "The limit of a ball joint is lost.",
-                "Use three hinges where it matters.",
-            )
         if np.any(model.jnt_stiffnesspoly[joint]) or np.any(model.dof_dampingpoly[dof]):
             findings.warning(
                 "nonlinear-passive-lost",

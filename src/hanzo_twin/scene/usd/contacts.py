@@ -64,16 +64,32 @@ def _group_pairs(
     for path, shape in static_shapes.items():
         for group in shape.collision_groups:
             members.setdefault(group, set()).add(path)
+    merged = _merged(stage, members)
     pairs: Pairs = set()
     for group in groups:
         own = str(group.primPath)
-        named = {str(path) for path in group.filteredGroups}
+        named = {one for path in group.filteredGroups for one in merged.get(str(path), (str(path),))}
         # UsdPhysics' parser leaves its own invertFilteredGroups unset where the attribute is not authored.
         inverted = stage.GetPrimAtPath(own).GetAttribute("physics:invertFilteredGroups").Get() is True
         others = members.keys() - named if inverted else named
-        for other in others:
-            _join(pairs, members[own], members.get(other, set()))
+        for one, other in product(merged[own], others):
+            _join(pairs, members.get(one, set()), members.get(other, set()))
     return pairs
+
+
+def _merged(stage: Usd.Stage, groups: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """By group, those that physics:mergeGroup makes one with it, itself included."""
+    names = {path: _merge_name(stage.GetPrimAtPath(path)) for path in groups}
+    return {
+        path: tuple(other for other in names if other == path or (name and names[other] == name))
+        for path, name in names.items()
+    }
+
+
+def _merge_name(prim: Usd.Prim) -> str:
+    attribute = prim.GetAttribute("physics:mergeGroup") if prim else None
+    value = attribute.Get() if attribute else None
+    return value if isinstance(value, str) else ""
 
 
 def _join(pairs: Pairs, some: Iterable[str], others: Iterable[str]) -> None:

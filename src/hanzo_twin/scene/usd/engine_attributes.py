@@ -11,7 +11,7 @@ from hanzo_twin.scene.model import EngineValue
 from hanzo_twin.scene.usd.values import number
 
 _OWNERS = ("mjc:", "physx", "newton:")
-_READ = frozenset(
+READ = frozenset(
     {
         "mjc:armature", "mjc:damping", "mjc:frictionloss", "mjc:stiffness", "mjc:springref", "mjc:option:timestep",
         "newton:armature", "newton:damping", "newton:friction", "newton:velocityLimit", "newton:inertia",
@@ -21,6 +21,7 @@ _READ = frozenset(
         "physxMaterial:frictionCombineMode", "physxMaterial:restitutionCombineMode",
     }
 )  # fmt: skip
+"""Those that a field of the scene holds."""
 _ARRAYS = (Vt.DoubleArray, Vt.FloatArray, Vt.IntArray, Gf.Vec2d, Gf.Vec2f, Gf.Vec3d, Gf.Vec3f, Gf.Vec4d, Gf.Vec4f)
 
 
@@ -33,7 +34,7 @@ def engine_attributes(prim: Usd.Prim) -> dict[str, EngineValue]:
     found: dict[str, EngineValue] = {}
     for attribute in prim.GetAuthoredAttributes():
         name = attribute.GetName()
-        if not name.startswith(_OWNERS) or name in _READ or name.startswith("physxMimicJoint:"):
+        if not name.startswith(_OWNERS) or name in READ or name.startswith("physxMimicJoint:"):
             continue
         value = _plain(prim, name, attribute.Get())
         if value is not None:

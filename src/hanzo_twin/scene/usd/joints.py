@@ -96,17 +96,10 @@ class JointReader:
             joint = self._single(prim, description, joint)
         elif kind == "d6":
             joint = replace(joint, free_axes=self._free_axes(prim, description))
+            turns = all(axis.rotation for axis in joint.free_axes)
+            joint = self._with_resistance(prim, joint, _DEGREES if turns else self._units.length, angular=turns)
         elif kind == "spherical":
-            joint = replace(
-                self._with_resistance(prim, joint, _DEGREES), stiffness=number(prim, "mjc:stiffness") or 0.0
-            )
-            if description.limit.enabled:
-                self._findings.warning(
-                    "limit-lost",
-                    path,
-                    "The cone limit of a spherical joint is not kept.",
-                    "Use a D6 joint with limits.",
-                )
+            joint = self._spherical(prim, description, joint)
         return reversed_joint(joint) if child == "" else joint
 
     def _body(self, prim: Usd.Prim, index: int, description: Any, bodies: Mapping[str, Any]) -> str:
@@ -147,6 +140,29 @@ class JointReader:
         )
         return make_pose(local.position, local.orientation)
 
+    def _spherical(self, prim: Usd.Prim, description: Any, joint: Joint) -> Joint:
+        """Add what a spherical joint has."""
+        cone = tuple(self._cone_angle(prim, index) for index in (0, 1))
+        turn = number(prim, "hanzo:turnLimit")
+        if cone == (0.0, 0.0):
+            self._findings.warning(
+                "zero-limits",
+                joint.path,
+                "Its cone limits are 0 and 0, as exporters write when they know none; it is taken as unlimited.",
+                "Author the real limits, or -1 for none; use a revolute joint for one that only twists.",
+            )
+            cone = math.inf, math.inf
+        return replace(
+            self._with_resistance(prim, joint, _DEGREES, angular=True),
+            axis=_AXES[str(description.axis)],
+            cone=(cone[0], cone[1]),
+            upper=math.inf if turn is None else turn * _DEGREES,
+        )
+
+    def _cone_angle(self, prim: Usd.Prim, index: int) -> float:
+        angle = number(prim, f"physics:coneAngle{index}Limit")
+        return math.inf if angle is None or angle < 0 or angle >= 180.0 else angle * _DEGREES
+
     def _single(self, prim: Usd.Prim, description: Any, joint: Joint) -> Joint:
         """Add what a joint of one degree of freedom has."""
         angular = joint.kind == "revolute"
@@ -156,11 +172,7 @@ class JointReader:
         lower, upper = self._limits(prim, description, per, angular)
         state = number(prim, f"state:{kind}:physics:position")
         velocity = number(prim, f"state:{kind}:physics:velocity") or 0.0
-        # Newton's and PhysX's attributes are per degree, like UsdPhysics'; MuJoCo's are per radian.
-        maximum_velocity = _first(number(prim, "newton:velocityLimit"), number(prim, "physxJoint:maxJointVelocity"))
         maximum_effort = number(prim, "urdf:limit:effort")
-        if maximum_velocity == 0:
-            maximum_velocity = None
         if maximum_effort == 0:
             self._findings.warning(
                 "zero-effort",
@@ -170,13 +182,11 @@ class JointReader:
             )
             maximum_effort = None
         return replace(
-            self._with_resistance(prim, joint, per),
+            self._with_resistance(prim, joint, per, angular=angular),
             axis=_AXES[str(description.axis)],
             lower=lower,
             upper=upper,
-            stiffness=number(prim, "mjc:stiffness") or 0.0,
             rest_position=number(prim, "mjc:springref") or 0.0,
-            max_velocity=math.inf if maximum_velocity is None else bounded(maximum_velocity) * per,
             max_effort=math.inf if maximum_effort is None else bounded(maximum_effort),
             drive=_drive(description.drive, per, effort, angular),
             initial_position=math.nan if state is None else state * per,
@@ -184,9 +194,10 @@ class JointReader:
             mimic=self._mimic(prim, joint, per),
         )
 
-    def _with_resistance(self, prim: Usd.Prim, joint: Joint, per: float) -> Joint:
-        """Add armature, damping and friction. ``per``: rad or m per unit of position."""
-        angular = joint.kind != "prismatic"
+    def _with_resistance(self, prim: Usd.Prim, joint: Joint, per: float, *, angular: bool) -> Joint:
+        """Add armature, damping, friction, spring and velocity limit. ``per``: rad or m per unit of position."""
+        # Newton's and PhysX's attributes are per degree, like UsdPhysics'; MuJoCo's are per radian.
+        fastest = _first(number(prim, "newton:velocityLimit"), number(prim, "physxJoint:maxJointVelocity"))
         inertia = self._units.mass * (self._units.length**2 if angular else 1.0)
         effort = self._units.mass * self._units.length * (self._units.length if angular else 1.0)
         return replace(
@@ -194,6 +205,8 @@ class JointReader:
             armature=(_first(*(number(prim, f"{owner}:armature") for owner in _ARMATURE_OWNERS)) or 0.0) * inertia,
             damping=_first(_scaled(number(prim, "newton:damping"), effort / per), number(prim, "mjc:damping")) or 0.0,
             friction=(_first(number(prim, "newton:friction"), number(prim, "mjc:frictionloss")) or 0.0) * effort,
+            stiffness=number(prim, "mjc:stiffness") or 0.0,
+            max_velocity=bounded(fastest) * per if fastest else math.inf,
         )
 
     def _limits(self, prim: Usd.Prim, description: Any, per: float, angular: bool) -> tuple[float, float]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pxr import Usd
+from pxr import Usd, UsdPhysics
 
 from hanzo_twin.scene.findings import Findings
+from hanzo_twin.scene.usd.values import LARGEST
 
 _FAMILIES = {
     "PhysxVehicle": "vehicles of PhysX",
@@ -29,8 +30,57 @@ _FAMILIES = {
 }
 
 
+# Instances of DriveAPI and LimitAPI that mean something, by type of joint.
+_SIX = tuple(kind + axis for kind in ("trans", "rot") for axis in "XYZ")
+_INSTANCES = {
+    "PhysicsRevoluteJoint": ("angular",),
+    "PhysicsPrismaticJoint": ("linear",),
+    "PhysicsJoint": _SIX,
+}
+
+
 def report_unread(stage: Usd.Stage, findings: Findings) -> None:
-    """One warning for each kind of thing that is not read, at the first prim that is one."""
+    """Warnings for what is not read: one for each kind of thing, at the first prim that is one; of joints one each."""
+    for prim in stage.Traverse():
+        if prim.IsA(UsdPhysics.Joint):
+            _report_instances(prim, findings)
+            _report_breaking(prim, findings)
+        elif prim.HasAPI(UsdPhysics.RigidBodyAPI) and prim.GetAttribute("physics:startsAsleep").Get() is True:
+            findings.info("sleep-lost", str(prim.GetPath()), "It is to start asleep; it starts awake: nothing sleeps.")
+    _report_families(stage, findings)
+
+
+def _report_instances(prim: Usd.Prim, findings: Findings) -> None:
+    """Tell of drives and limits about axes that a joint of that type has not."""
+    known = _INSTANCES.get(str(prim.GetTypeName()), ())
+    for schema, what in (("PhysicsDriveAPI", "drive"), ("PhysicsLimitAPI", "limit")):
+        for name in _names(prim):
+            family, _, instance = name.partition(":")
+            if family == schema and instance not in known:
+                code = "drive-lost" if what == "drive" else "limit-lost"
+                findings.warning(
+                    code,
+                    str(prim.GetPath()),
+                    f"Its {what} '{instance}' is not kept: a joint of type {prim.GetTypeName()} has none.",
+                    f"Allowed: {', '.join(known)}."
+                    if known
+                    else "Use a D6 joint (PhysicsJoint) with one for each axis.",
+                )
+
+
+def _report_breaking(prim: Usd.Prim, findings: Findings) -> None:
+    for name in ("physics:breakForce", "physics:breakTorque"):
+        value = prim.GetAttribute(name).Get()
+        if isinstance(value, float) and value < LARGEST:
+            findings.warning(
+                "break-lost",
+                str(prim.GetPath()),
+                f"It is to break beyond a {name.removeprefix('physics:break').lower()} of {value:g}; it never does.",
+                f"Remove {name}.",
+            )
+
+
+def _report_families(stage: Usd.Stage, findings: Findings) -> None:
     found: dict[str, list[str]] = {}
     for prim in stage.Traverse():
         for family in {_FAMILIES[prefix] for name in _names(prim) for prefix in _FAMILIES if name.startswith(prefix)}:

@@ -358,7 +358,7 @@ def test_what_dart_cannot_honour_is_refused_by_name(load: Load) -> None:
         load(with_joint(mimic=Mimic(joint="/World/other")))
     with pytest.raises(UnsupportedError, match="cannot close a loop with the prismatic joint"):
         load(with_joint(closes_loop=True))
-    with pytest.raises(UnsupportedError, match="cannot limit the spherical joint"):
+    with pytest.raises(UnsupportedError, match="cannot limit the turn of the spherical joint"):
         load(ball_pendulum(upper=1.0))
     moving = replace(thing(Sphere(radius=HALF), kinematic=True), linear_velocity=(1.0, 0.0, 0.0))
     with pytest.raises(UnsupportedError, match="cannot give the kinematic body '/World/thing' a velocity"):

@@ -13,7 +13,7 @@ from hanzo_twin.engines.port import EngineConfig, JointCommand
 from hanzo_twin.errors import CommandError, InvalidInputError, SceneError, StateError, UnsupportedError
 from hanzo_twin.scene.model import Axis, Body, Cone, Drive, Joint, Mesh, Mimic, Scene, Shape, Sphere
 from hanzo_twin.spatial import Pose
-from hanzo_twin.testing import scenes
+from hanzo_twin.testing import feature_scenes, scenes
 
 CONFIG = EngineConfig(step_hz=500.0)
 CUBE = np.array([[x, y, z] for x in (-0.1, 0.1) for y in (-0.1, 0.1) for z in (-0.1, 0.1)])
@@ -253,7 +253,11 @@ DENT = Mesh(
 )
 REFUSED = {
     "dented mesh": (with_shape(BOX, "/World/box", geometry=DENT), "'/World/box/shape' asks for its triangles"),
-    "spherical limit": (with_joint(ARM, JOINT, kind="spherical"), f"cannot limit the spherical joint '{JOINT}'"),
+    "spherical drive": (with_joint(ARM, JOINT, kind="spherical"), f"no drives in spherical joints; '{JOINT}' has one"),
+    "elliptic cone": (
+        feature_scenes.coned(0.3, 0.6),
+        f"cannot keep the spherical joint '{feature_scenes.HINGE}' within an elliptic cone",
+    ),
     "prismatic loop": (
         replace(
             ARM,
@@ -313,3 +317,12 @@ def test_a_native_state_that_is_not_finite_is_refused() -> None:
     with pytest.raises(StateError, match="native part of the state has numbers that are not finite"):
         simulation.set_state(replace(state, native=bytes(damaged)))
     assert simulation.get_state() == state
+
+
+@pytest.mark.parametrize("degrees", [0.5, 178.0])
+def test_cones_too_narrow_or_too_wide_are_refused(degrees: float) -> None:
+    angle = float(np.radians(degrees))
+    scene = feature_scenes.coned(angle, angle)
+    with pytest.raises(UnsupportedError, match=f"joint '{feature_scenes.HINGE}' within a cone of {degrees:g}°") as told:
+        load(scene)
+    assert "Allowed: 1° to 175°" in told.value.hint

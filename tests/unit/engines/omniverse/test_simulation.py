@@ -470,3 +470,62 @@ def test_a_d6_joint_of_one_rotation_is_a_hinge(load: Load) -> None:
     simulation.step(500)
     x, _, z = simulation.get_observation(feature_scenes.BOB)["position"]
     assert np.arctan2(-x, -z) == pytest.approx(0.1, abs=2e-3)
+
+
+# --- PhysX's own attributes, and what its constraints lack
+
+
+def test_a_body_is_damped_as_physx_says(load: Load) -> None:
+    scene = scenes.floating_body(spin=(0.0, 0.0, 2.0))
+    (path,) = scene.bodies
+    damped = {f"{path}.physxRigidBody:angularDamping": 1.0, f"{path}.physxRigidBody:sleepThreshold": 0.1}
+    scene = replace(scene, engine_attributes=damped)
+    simulation = load(scene)
+    simulation.step(500)
+    # PhysX takes off a step's part of the velocity at each: (1 − h c)^n of it is left.
+    spin = simulation.get_observation(path)["angular_velocity"][2]
+    assert spin == pytest.approx(2.0 * (1 - 0.002) ** 500, rel=1e-3)
+    told = [one.message for one in OmniverseEngine().diagnose(scene, CONFIG) if one.code == "attribute-ignored"]
+    assert told == [f"Engine 'omniverse' does not use physxRigidBody:sleepThreshold of '{path}'."]
+
+
+@pytest.mark.parametrize(
+    ("scene", "message"),
+    [
+        (
+            feature_scenes.loose_pendulum(kind="spherical", cone=(0.5, 0.5), damping=1.0),
+            "cannot have damping, friction, armature or a spring in '/World/pendulum/hinge', which it holds by a "
+            "constraint: it has cone limits",
+        ),
+        (
+            feature_scenes.d6(Axis(name="x", rotation=False), Axis(name="y", rotation=True), armature=1.0),
+            "which it holds by a constraint: it slides and turns",
+        ),
+        (
+            feature_scenes.loose_pendulum(kind="spherical", cone=(0.5, np.inf)),
+            "cannot limit the spherical joint '/World/pendulum/hinge' in one of two directions only",
+        ),
+        (
+            feature_scenes.loose_pendulum(kind="spherical", axis=(0.6, 0.8, 0.0), cone=(0.5, 0.5)),
+            r"cannot limit the spherical joint '/World/pendulum/hinge' about the axis \(0.6, 0.8, 0.0\)",
+        ),
+    ],
+    ids=["cone with damping", "slide with armature", "half a cone", "odd axis"],
+)
+def test_what_constraints_lack_is_refused(load: Load, scene: Scene, message: str) -> None:
+    with pytest.raises(UnsupportedError, match=message) as refused:
+        load(scene)
+    assert refused.value.hint
+
+
+def test_rotations_that_differ_are_told() -> None:
+    x, y, z = (Axis(name=name, rotation=True) for name in ("x", "y", "z"))
+    limited = replace(y, lower=-1.0, upper=1.0)
+    for axes, differs in (((x, y), True), ((x, limited, z), True), ((x, y, z), False), ((y,), False)):
+        scene = feature_scenes.d6(*axes)
+        told = [one for one in OmniverseEngine().diagnose(scene, CONFIG) if one.code == "d6-rotations-differ"]
+        assert bool(told) == differs
+        if told:
+            assert f"turns the D6 joint '{feature_scenes.HINGE}' by one rotation vector" in told[0].message
+            assert "mujoco" in told[0].remedy
+            assert "omniverse" not in told[0].remedy

@@ -167,7 +167,7 @@ def test_speeds_are_not_clamped() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "spherical"}, r"cannot limit the spherical joint '/World/arm/joint_3'"),
+        ({"kind": "spherical"}, "has no drives in spherical joints; '/World/arm/joint_3' has one"),
         (
             {"kind": "prismatic", "closes_loop": True},
             "cannot close a loop with the prismatic joint '/World/arm/joint_3'",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -44,6 +45,24 @@ def test_joints_and_bodies_keep_their_paths_and_order(tmp_path: Path) -> None:
     assert after.articulations == before.articulations
     assert after.filtered_pairs == before.filtered_pairs
     assert after.joints == before.joints
+
+
+def test_joints_of_several_freedoms_come_back(tmp_path: Path) -> None:
+    source = tmp_path / "in.usda"
+    text = PENDULUM.read_text()
+    assert text.count("PhysicsRevoluteJoint") == 1
+    cone = "float physics:coneAngle0Limit = 30\n float physics:coneAngle1Limit = 60\n float hanzo:turnLimit = 90\n"
+    resists = "float newton:damping = 0.5\n float mjc:stiffness = 3\n float newton:velocityLimit = 90\n"
+    head, _, rest = text.partition("def PhysicsRevoluteJoint")
+    name, _, body = rest.partition("{")
+    source.write_text(f"{head}def PhysicsSphericalJoint {name.partition('(')[0]}{{\n{cone}{resists}{body}")
+    convert(source, tmp_path / "out.usda")
+
+    before, after = (load_scene(path).joints["/World/pendulum/hinge"] for path in (source, tmp_path / "out.usda"))
+    assert before.kind == "spherical"
+    assert before.cone != (math.inf, math.inf)
+    assert (*after.cone, after.upper, after.damping) == pytest.approx((*before.cone, before.upper, before.damping))
+    assert (after.axis, after.stiffness, after.max_velocity) == (before.axis, before.stiffness, before.max_velocity)
 
 
 def test_attributes_of_single_engines_are_kept(tmp_path: Path) -> None:
