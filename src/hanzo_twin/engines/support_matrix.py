@@ -23,9 +23,9 @@ over every engine (`hanzo_twin.testing`): what is marked here is tested there.
 `hanzo-twin scene check --engine` says that it ignores it · (blank) it has no use for it
 """
 _ABOUT_ATTRIBUTES = """What becomes of each attribute of UsdPhysics, and of those of other schemas that scenes are read
-from. The mark is the worst of the rows above that it is about: an engine that refuses the drives of some joints has a –
-where others have a ✓. In `code`: what loading tells. Other attributes (`physx…:`, `newton:`, `mjc:`) reach engines as
-they are; `hanzo-twin scene check --engine` says which of them it does not follow.
+from. *partly*: an engine has some of what the attribute may ask for; the rows above say which, and it refuses the rest.
+In `code`: what loading tells. Other attributes (`physx…:`, `newton:`, `mjc:`) reach engines as they are; `hanzo-twin
+scene check --engine` says which of them it does not follow.
 """
 _KINDS = ("fixed", "revolute", "prismatic", "spherical", "d6")
 _GEOMETRIES = ("Box", "Sphere", "Capsule", "Cylinder", "Cone", "Plane", "Mesh")
@@ -127,11 +127,12 @@ def _usd_attributes(can: Mapping[str, EngineCapabilities]) -> Iterator[str]:
 
 
 def _follows(can: EngineCapabilities, attribute: Attribute) -> str:
-    """The worst of the marks of its features."""
     if not attribute.read:
         return "–" if "error" in attribute.becomes else "○"
-    marks = [_has(can, name, FEATURES[name]) for name in attribute.features]
-    return next((mark for mark in ("–", "○", "") if mark in marks), "✓")
+    if attribute.needs and not getattr(can, attribute.needs):
+        return ""
+    marks = {_has(can, name, FEATURES[name]) for name in attribute.features} or {"✓"}
+    return marks.pop() if len(marks) == 1 else "partly"
 
 
 def _gaps(engines: Mapping[str, Engine]) -> Iterator[str]:

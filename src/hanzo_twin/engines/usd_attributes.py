@@ -9,6 +9,7 @@ what is not is told when a scene is loaded. Attributes of schemas that no row na
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,12 +20,14 @@ class Attribute:
         name: of the attribute, without the prefix ``physics:`` and the name of an instance.
         becomes: what is made of it; of one that is not read, how that is told.
         features: what an engine needs to follow it wherever it may stand.
+        needs: engines without that power have no use for it.
         read: False for what no engine follows.
     """
 
     name: str
     becomes: str
     features: tuple[str, ...] = ()
+    needs: Literal["", "dynamics", "contacts"] = ""
     read: bool = True
 
 
@@ -35,8 +38,8 @@ ATTRIBUTES: tuple[tuple[str, tuple[Attribute, ...]], ...] = (
     (
         "PhysicsScene",
         (
-            Attribute(name="gravityDirection", becomes="gravity"),
-            Attribute(name="gravityMagnitude", becomes="gravity"),
+            Attribute(name="gravityDirection", becomes="gravity", needs="dynamics"),
+            Attribute(name="gravityMagnitude", becomes="gravity", needs="dynamics"),
         ),
     ),
     (
@@ -44,22 +47,24 @@ ATTRIBUTES: tuple[tuple[str, tuple[Attribute, ...]], ...] = (
         (
             Attribute(name="rigidBodyEnabled", becomes="a body, or what stands"),
             Attribute(name="kinematicEnabled", becomes="kinematic bodies", features=("kinematic_bodies",)),
-            Attribute(name="velocity", becomes="start; of bodies on joints `body-velocity-lost`"),
-            Attribute(name="angularVelocity", becomes="start; of bodies on joints `body-velocity-lost`"),
+            Attribute(name="velocity", becomes="start; of bodies on joints `body-velocity-lost`", needs="dynamics"),
+            Attribute(
+                name="angularVelocity", becomes="start; of bodies on joints `body-velocity-lost`", needs="dynamics"
+            ),
             Attribute(name="startsAsleep", becomes="`sleep-lost`: nothing sleeps", read=False),
         ),
     ),
     (
         "PhysicsMassAPI",
         (
-            Attribute(name="mass", becomes="mass"),
-            Attribute(name="density", becomes="mass and inertia by colliders"),
-            Attribute(name="centerOfMass", becomes="centre of mass"),
-            Attribute(name="diagonalInertia", becomes="inertia"),
-            Attribute(name="principalAxes", becomes="inertia"),
+            Attribute(name="mass", becomes="mass", needs="dynamics"),
+            Attribute(name="density", becomes="mass and inertia by colliders", needs="dynamics"),
+            Attribute(name="centerOfMass", becomes="centre of mass", needs="dynamics"),
+            Attribute(name="diagonalInertia", becomes="inertia", needs="dynamics"),
+            Attribute(name="principalAxes", becomes="inertia", needs="dynamics"),
         ),
     ),
-    ("PhysicsCollisionAPI", (Attribute(name="collisionEnabled", becomes="a collider"),)),
+    ("PhysicsCollisionAPI", (Attribute(name="collisionEnabled", becomes="a collider", needs="contacts"),)),
     (
         "PhysicsMeshCollisionAPI",
         (
@@ -73,19 +78,19 @@ ATTRIBUTES: tuple[tuple[str, tuple[Attribute, ...]], ...] = (
     (
         "PhysicsMaterialAPI",
         (
-            Attribute(name="dynamicFriction", becomes="friction"),
+            Attribute(name="dynamicFriction", becomes="friction", needs="contacts"),
             Attribute(name="staticFriction", becomes="friction before it slides", features=("static_friction",)),
             Attribute(name="restitution", becomes="restitution", features=("restitution",)),
-            Attribute(name="density", becomes="mass and inertia by colliders"),
+            Attribute(name="density", becomes="mass and inertia by colliders", needs="dynamics"),
         ),
     ),
-    ("PhysicsFilteredPairsAPI", (Attribute(name="filteredPairs", becomes="filtered pairs"),)),
+    ("PhysicsFilteredPairsAPI", (Attribute(name="filteredPairs", becomes="filtered pairs", needs="contacts"),)),
     (
         "PhysicsCollisionGroup",
         (
-            Attribute(name="filteredGroups", becomes="filtered pairs"),
-            Attribute(name="invertFilteredGroups", becomes="filtered pairs"),
-            Attribute(name="mergeGroup", becomes="filtered pairs"),
+            Attribute(name="filteredGroups", becomes="filtered pairs", needs="contacts"),
+            Attribute(name="invertFilteredGroups", becomes="filtered pairs", needs="contacts"),
+            Attribute(name="mergeGroup", becomes="filtered pairs", needs="contacts"),
         ),
     ),
     (
@@ -98,7 +103,7 @@ ATTRIBUTES: tuple[tuple[str, tuple[Attribute, ...]], ...] = (
             Attribute(name="localPos1", becomes="frame"),
             Attribute(name="localRot1", becomes="frame"),
             Attribute(name="jointEnabled", becomes="a joint, or `joint-disabled`"),
-            Attribute(name="collisionEnabled", becomes="filtered pairs"),
+            Attribute(name="collisionEnabled", becomes="filtered pairs", needs="contacts"),
             Attribute(
                 name="excludeFromArticulation", becomes="loops", features=("loops", "sliding_loops", "loop_efforts")
             ),
@@ -160,10 +165,10 @@ ATTRIBUTES: tuple[tuple[str, tuple[Attribute, ...]], ...] = (
         (
             Attribute(name="physxJoint:armature", becomes="armature", features=("spherical_armature",)),
             Attribute(name="physxJoint:maxJointVelocity", becomes="velocity limit", features=("velocity_limits",)),
-            Attribute(name="physxRigidBody:disableGravity", becomes="gravity"),
-            Attribute(name="physxArticulation:enabledSelfCollisions", becomes="filtered pairs"),
+            Attribute(name="physxRigidBody:disableGravity", becomes="gravity", needs="dynamics"),
+            Attribute(name="physxArticulation:enabledSelfCollisions", becomes="filtered pairs", needs="contacts"),
             Attribute(name="physxScene:timeStepsPerSecond", becomes="step hint"),
-            Attribute(name="physxMaterial:frictionCombineMode", becomes="friction between materials"),
+            Attribute(name="physxMaterial:frictionCombineMode", becomes="friction between materials", needs="contacts"),
             Attribute(name="physxMaterial:restitutionCombineMode", becomes="restitution", features=("restitution",)),
             Attribute(name="physxMimicJoint:…", becomes="mimic joints", features=("mimic_joints",)),
         ),
@@ -172,24 +177,24 @@ ATTRIBUTES: tuple[tuple[str, tuple[Attribute, ...]], ...] = (
         "Newton",
         (
             Attribute(name="newton:armature", becomes="armature", features=("spherical_armature",)),
-            Attribute(name="newton:damping", becomes="viscous damping"),
-            Attribute(name="newton:friction", becomes="dry friction"),
+            Attribute(name="newton:damping", becomes="viscous damping", needs="dynamics"),
+            Attribute(name="newton:friction", becomes="dry friction", needs="dynamics"),
             Attribute(name="newton:velocityLimit", becomes="velocity limit", features=("velocity_limits",)),
-            Attribute(name="newton:inertia", becomes="inertia"),
+            Attribute(name="newton:inertia", becomes="inertia", needs="dynamics"),
             Attribute(name="newton:mimic…", becomes="mimic joints", features=("mimic_joints",)),
-            Attribute(name="newton:selfCollisionEnabled", becomes="filtered pairs"),
+            Attribute(name="newton:selfCollisionEnabled", becomes="filtered pairs", needs="contacts"),
             Attribute(name="newton:timeStepsPerSecond", becomes="step hint"),
-            Attribute(name="newton:gravityEnabled", becomes="gravity"),
+            Attribute(name="newton:gravityEnabled", becomes="gravity", needs="dynamics"),
         ),
     ),
     (
         "MuJoCo",
         (
             Attribute(name="mjc:armature", becomes="armature", features=("spherical_armature",)),
-            Attribute(name="mjc:damping", becomes="viscous damping"),
-            Attribute(name="mjc:frictionloss", becomes="dry friction"),
+            Attribute(name="mjc:damping", becomes="viscous damping", needs="dynamics"),
+            Attribute(name="mjc:frictionloss", becomes="dry friction", needs="dynamics"),
             Attribute(name="mjc:stiffness", becomes="springs", features=("spherical_springs", "d6_springs")),
-            Attribute(name="mjc:springref", becomes="springs"),
+            Attribute(name="mjc:springref", becomes="springs", needs="dynamics"),
             Attribute(name="mjc:option:timestep", becomes="step hint"),
         ),
     ),
