@@ -22,7 +22,6 @@ BROKEN = {
     "TIAGo": "bad-inertia",
     "Husky": "bad-number",
     "humanoid": "xml-broken",
-    "KUKA iiwa with gripper": "bad-mass",
 }
 """Files that cannot be loaded, and the diagnosis that says why."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from hanzo_twin.scene.diagnostics import Diagnosis, Severity
@@ -35,6 +35,17 @@ class Findings:
     def info(self, code: str, path: str, message: str, remedy: str = "") -> None:
         """What was normalized."""
         self._add("info", code, path, message, remedy)
+
+    def renamed(self, root: str, names: Iterable[tuple[str, str]]) -> None:
+        """Tell which names of a file (first) are others on the stage (second), in one finding about ``root``."""
+        listed = ", ".join(f"'{name}' is {other}" for name, other in names)
+        if listed:
+            self.info(
+                "renamed",
+                root,
+                f"USD's names have letters, digits and underscores only, and stand once in each place: {listed}.",
+                "Use the names of the prims in addresses and commands.",
+            )
 
     @contextmanager
     def refusals(self, path: str) -> Iterator[None]:

@@ -117,7 +117,7 @@ class Shape:
         collides: False for shapes that are only seen.
         visible: False for colliders that are not seen; see `hanzo_twin.sensors.mirror` for when they are shown.
         collision_groups: paths of the UsdPhysics collision groups it belongs to.
-        color: RGBA in 0…1, None where the scene does not say.
+        color: RGBA in 0…1 as its file has it (a texture as its mean), None where the scene does not say.
         semantic_label: label for segmentation, "" where the scene does not say.
     """
 

@@ -5,7 +5,7 @@ has the same cameras and lidars. Mirrors come from renderers, found by name in t
 ``hanzo_twin.renderers``; pictures are taken by the first that can here (``HANZO_TWIN_RENDERER`` names another).
 
 What is seen, by cameras and lidars alike, are the shapes that the scene shows, whether they collide or not. Of a body
-(or a static shape alone) of which nothing is shown, the colliders are.
+of which nothing is shown, the colliders are; so it is of still shapes below the same prim.
 """
 
 from __future__ import annotations
@@ -131,10 +131,14 @@ class Looks:
             for row, body in enumerate(self._scene.bodies.values())
             for shape in _shown(body.shapes)
         ]
+        together: dict[str, list[Shape]] = {}
+        for shape in self._scene.static_shapes.values():
+            together.setdefault(shape.path.rpartition("/")[0] or shape.path, []).append(shape)
+        shown = {shape.path for shapes in together.values() for shape in _shown(shapes)}
         found += [
             Seen(shape=shape, row=-1, instance=instance[shape.path], semantic=semantic[shape.semantic_label])
             for shape in self._scene.static_shapes.values()
-            if shape.visible or shape.collides
+            if shape.path in shown
         ]
         return tuple(found)
 

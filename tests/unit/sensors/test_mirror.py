@@ -54,16 +54,23 @@ def test_hidden_colliders_are_seen_only_where_nothing_else_is() -> None:
             "/a": body("/a", shape("/a/proxy", box, visible=False), shape("/a/skin", box)),
             "/b": body("/b", shape("/b/proxy", box, visible=False)),
         },
-        static_shapes={"/wall": shape("/wall", box, visible=False)},
+        static_shapes={
+            one.path: one
+            for one in (
+                shape("/wall", box, visible=False),
+                shape("/table/proxy", box, visible=False),
+                shape("/table/top", box),
+            )
+        },
     )
 
     looks = Looks(scene)
 
-    assert [one.shape.path for one in looks.seen] == ["/a/skin", "/b/proxy", "/wall"]
-    assert [one.row for one in looks.seen] == [0, 1, -1]
-    assert looks.labels.instances == ("", "/a", "/b", "/wall")
-    assert looks.labels.semantics == ("", "a/proxy", "a/skin", "b/proxy", "wall")
-    assert [looks.labels.semantics[one.semantic] for one in looks.seen] == ["a/skin", "b/proxy", "wall"]
+    assert [one.shape.path for one in looks.seen] == ["/a/skin", "/b/proxy", "/wall", "/table/top"]
+    assert [one.row for one in looks.seen] == [0, 1, -1, -1]
+    assert looks.labels.instances == ("", "/a", "/b", "/wall", "/table/proxy", "/table/top")
+    assert looks.labels.semantics == ("", "a/proxy", "a/skin", "b/proxy", "table/proxy", "table/top", "wall")
+    assert [looks.labels.semantics[one.semantic] for one in looks.seen] == ["a/skin", "b/proxy", "wall", "table/top"]
 
 
 def test_rays_meet_every_kind_of_shape_where_it_is_now() -> None:

@@ -52,12 +52,4 @@ def read(path: Path, findings: Findings) -> Draft:
 def _report_renamed(draft: Draft) -> None:
     """Tell which names of the file are others in the scene; prims for which the file has no name are not told."""
     things = {*draft.bodies, *draft.joints, *draft.sensors, *draft.cameras, draft.root}
-    listed = [f"'{name}' is {path}" for path, name in draft.renamed.items() if path in things]
-    if listed:
-        draft.findings.info(
-            "renamed",
-            draft.root,
-            "USD's names have letters, digits and underscores only, and stand once in each place: "
-            f"{', '.join(listed)}.",
-            "Use the names of the prims in addresses and commands.",
-        )
+    draft.findings.renamed(draft.root, [(name, path) for path, name in draft.renamed.items() if path in things])

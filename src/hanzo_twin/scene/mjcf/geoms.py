@@ -8,12 +8,12 @@ import mujoco
 import numpy as np
 
 from hanzo_twin.scene.mjcf.draft import Draft, pose_of
+from hanzo_twin.scene.mjcf.looks import Looks
 from hanzo_twin.scene.model import Box, Capsule, Cylinder, EngineValue, Geometry, Material, Mesh, Plane, Shape, Sphere
 from hanzo_twin.spatial import FloatArray, IntArray
 
 _GEOM = mujoco.mjtGeom
 _MESHES = (int(_GEOM.mjGEOM_MESH), int(_GEOM.mjGEOM_SDF))
-_DEFAULT_COLOR = (0.5, 0.5, 0.5, 1.0)
 _DEFAULTS: dict[str, EngineValue] = {
     "condim": 3,
     "priority": 0,
@@ -41,6 +41,7 @@ class _Reader:
         self._draft = draft
         self._materials: dict[tuple[float, ...], str] = {}
         self._scope = ""
+        self._looks = Looks(draft.model)
 
     def add(self, geom: int) -> None:
         draft, model = self._draft, self._draft.model
@@ -59,7 +60,7 @@ class _Reader:
             pose=place.pose @ pose_of(model.geom_pos[geom], model.geom_quat[geom]),
             material=self._material(geom) if collides else "",
             collides=collides,
-            color=_color(model, geom),
+            color=self._looks.color(geom),
             visible=int(model.geom_group[geom]) < _HIDDEN_GROUP,
         )
         draft.prims.append(path)
@@ -74,6 +75,7 @@ class _Reader:
 
     def finish(self) -> None:
         self._draft.prims += [self._scope, *self._materials.values()] if self._materials else []
+        self._looks.report(self._draft.root, self._draft.findings)
 
     def _geometry(self, geom: int, path: str) -> Geometry | None:
         model, findings = self._draft.model, self._draft.findings
@@ -143,16 +145,6 @@ def _plain(value: Any, like: EngineValue) -> EngineValue:
     if isinstance(like, tuple):
         return tuple(float(part) for part in value)
     return int(value) if isinstance(like, int) else float(value)
-
-
-def _color(model: Any, geom: int) -> tuple[float, float, float, float]:
-    """The geom's own colour, or that of its material, as MuJoCo's viewer takes it."""
-    own = tuple(round(float(part), 7) for part in model.geom_rgba[geom])
-    material = int(model.geom_matid[geom])
-    if own == _DEFAULT_COLOR and material >= 0:
-        own = tuple(round(float(part), 7) for part in model.mat_rgba[material])
-    red, green, blue, opacity = own
-    return red, green, blue, opacity
 
 
 def _ellipsoid(half_axes: FloatArray) -> Mesh:

@@ -83,8 +83,6 @@ def _report(draft: Draft) -> None:
         )
     if model.nplugin:
         findings.warning("plugin-lost", root, f"{counted(model.nplugin, 'plugin')} lost.", "Do without them.")
-    if model.ntex:
-        findings.info("texture-lost", root, f"{counted(model.ntex, 'texture')} lost; colours are kept.")
     # MuJoCo fills keyframes that the file announces and does not give with the reference configuration.
     keys = [
         draft.called("KEY", index)

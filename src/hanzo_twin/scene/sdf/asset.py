@@ -10,6 +10,7 @@ import newton_usd_schemas  # noqa: F401 - registers the Newton schemas, which mu
 from pxr import Tf, Usd, UsdGeom, UsdPhysics
 
 from hanzo_twin.scene.findings import Findings, Refusal
+from hanzo_twin.scene.sdf import massless
 from hanzo_twin.scene.sdf.includes import Includes
 from hanzo_twin.scene.sdf.world import WorldWriter
 from hanzo_twin.scene.xml_document import Element
@@ -32,6 +33,8 @@ def prepare(path: Path, folder: Path, options: LoadOptions, findings: Findings) 
     root = includes.expand(path)
     version = _version(root, findings)
     top, models = _content(root, findings)
+    for model in [*models, *(top.all("model") if top is not None else ())]:
+        massless.hold(model, findings)
     stage, prim = _stage(folder, path, models[0].name if top is None and len(models) == 1 else WORLD_PRIM)
     writer = WorldWriter(stage, prim, lambda element: includes.origin[element.file], version, findings)
     if top is None and len(models) == 1:

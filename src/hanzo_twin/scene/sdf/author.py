@@ -9,6 +9,8 @@ from pxr import Gf, Sdf, Tf, Usd, UsdGeom
 from hanzo_twin.scene.xml_document import Element
 from hanzo_twin.spatial import FloatArray, Pose
 
+_TOLD = ("model", "link", "joint", "sensor", "light")
+
 
 class Author:
     """Defines prims on a stage; each gets a valid name that is unique below its parent."""
@@ -16,6 +18,8 @@ class Author:
     def __init__(self, stage: Usd.Stage) -> None:
         self.stage = stage
         self._used: set[str] = set()
+        self.renamed: dict[str, str] = {}
+        """Name in the file of each prim that has another, by path."""
 
     def path(self, parent: Usd.Prim, name: str) -> Sdf.Path:
         """A free path below ``parent`` for what the file calls ``name``."""
@@ -33,6 +37,8 @@ class Author:
         prim: Usd.Prim = schema.Define(self.stage, self.path(parent, element.name)).GetPrim()
         if element.name and prim.GetName() != element.name:
             prim.SetDisplayName(element.name)
+            if element.tag in _TOLD:
+                self.renamed[str(prim.GetPath())] = element.name
         return prim
 
 

@@ -14,8 +14,9 @@ from hanzo_twin.scene.model import Box, Capsule, Cone, Cylinder, Sphere
 from hanzo_twin.scene.sdf.author import Author, author, place, vec3f
 from hanzo_twin.scene.sdf.contacts import ContactWriter
 from hanzo_twin.scene.sdf.frames import Frames
+from hanzo_twin.scene.sdf.looks import paint
 from hanzo_twin.scene.sdf.numbers import flag, number, pose, vector
-from hanzo_twin.scene.sdf.shapes import ShapeWriter, paint, semantics
+from hanzo_twin.scene.sdf.shapes import ShapeWriter, semantics
 from hanzo_twin.scene.xml_document import Element
 from hanzo_twin.spatial import FloatArray
 
@@ -81,7 +82,7 @@ class LinkWriter:
         if element.tag == "collision":
             self._contacts.write(prim, element)
             return
-        paint(prim, element, self._findings)
+        paint(prim, element, self._shapes.origin, self._findings)
         for plugin in element.all("plugin"):
             if plugin.value("label") and "label" in plugin.attributes.get("filename", "").lower():
                 semantics(prim, plugin.value("label"))

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pxr import Gf, Sdf, Usd, UsdGeom, UsdPhysics, Vt
+from pxr import Sdf, Usd, UsdGeom, UsdPhysics, Vt
 
 from hanzo_twin.scene.findings import Findings, Refusal
 from hanzo_twin.scene.mass import quaternion_of
-from hanzo_twin.scene.sdf import meshes
+from hanzo_twin.scene.sdf import looks, meshes
 from hanzo_twin.scene.sdf.author import Author, place
 from hanzo_twin.scene.sdf.numbers import flag, positive, vector
 from hanzo_twin.scene.sdf.resources import find
@@ -32,7 +32,7 @@ class ShapeWriter:
 
     def __init__(self, author: Author, origin: Callable[[Element], Path], findings: Findings) -> None:
         self._author = author
-        self._origin = origin
+        self.origin = origin
         self._findings = findings
 
     def write(self, owner: Usd.Prim, element: Element, pose: Pose, *, moves: bool) -> Usd.Prim | None:
@@ -151,7 +151,7 @@ class ShapeWriter:
         uri = kind.value("uri")
         if not uri:
             raise Refusal("mesh-lost", f"the mesh at {kind.where} names no <uri>", "Name its file.")
-        surfaces = meshes.read(find(uri, self._origin(kind)))
+        surfaces = meshes.read(find(uri, self.origin(kind)))
         wanted = kind.value("submesh/name")
         if wanted:
             names = ", ".join(surface.name for surface in surfaces)
@@ -167,7 +167,10 @@ class ShapeWriter:
         if not scale.all():
             raise Refusal("degenerate-scale", f"The scale of the mesh at {kind.where} has a zero.", "Write 1 1 1.")
         triangles = surface.triangles[:, ::-1] if np.prod(scale) < 0 else surface.triangles
-        return self._triangles(owner, element, vertices * scale, triangles, pose)
+        prim = self._triangles(owner, element, vertices * scale, triangles, pose)
+        if element.tag == "visual":
+            looks.paint_faces(prim, surface.colors, element)
+        return prim
 
     def _triangles(
         self, owner: Usd.Prim, element: Element, vertices: FloatArray, triangles: IntArray, pose: Pose
@@ -183,28 +186,6 @@ class ShapeWriter:
 
 
 _KNOWN = ("box", "sphere", "cylinder", "capsule", "cone", "plane", "ellipsoid", "mesh")
-
-
-def paint(prim: Usd.Prim, visual: Element, findings: Findings) -> None:
-    """Colour and opacity of ``visual``; textures and scripts are reported as lost."""
-    material = visual.first("material")
-    transparency = visual.value("transparency")
-    if transparency:
-        opacity = 1.0 - float(vector(visual, "transparency", (0.0,))[0])
-        UsdGeom.Gprim(prim).CreateDisplayOpacityAttr(Vt.FloatArray([max(0.0, min(1.0, opacity))]))
-    if material is None:
-        return
-    color = material.first("diffuse") or material.first("ambient")
-    if color is not None:
-        words = [float(word) for word in color.content.split()[:3] if _is_number(word)]
-        if len(words) == 3 and all(map(math.isfinite, words)):
-            UsdGeom.Gprim(prim).CreateDisplayColorAttr(Vt.Vec3fArray([Gf.Vec3f(*words)]))
-    for tag in ("script", "pbr", "shader"):
-        lost = material.first(tag)
-        if lost is not None:
-            findings.info(
-                "sdf-ignored", str(prim.GetPath()), f"<{tag}> ({lost.where}) of its look is not kept; the colour is."
-            )
 
 
 def semantics(prim: Usd.Prim, label: str) -> None:
@@ -247,11 +228,3 @@ def _ball() -> tuple[FloatArray, IntArray]:
         bottom = 1 + (_RINGS - 2) * _CIRCLE
         triangles.append((last, bottom + after, bottom + step))
     return vertices, np.array(triangles, dtype=np.int64)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True

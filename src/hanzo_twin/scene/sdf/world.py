@@ -69,6 +69,7 @@ class WorldWriter:
         plugins.of_model(world, "", self._joints.written, self._findings)
         self._contacts.finish()
         self._report(world, _WORLD_READ, _WORLD_IGNORED)
+        self._report_renamed()
 
     def model(self, model: Element) -> None:
         """The only model of a file; ``root`` is its prim."""
@@ -79,6 +80,13 @@ class WorldWriter:
         CouplingWriter(self._joints, self._frames, self._findings).write(self._gearboxes)
         self._plugins(model, "")
         self._contacts.finish()
+        if model.name and self._root.GetName() != model.name:
+            self._author.renamed[str(self._root.GetPath())] = model.name
+        self._report_renamed()
+
+    def _report_renamed(self) -> None:
+        names = [(name, path) for path, name in self._author.renamed.items()]
+        self._findings.renamed(str(self._root.GetPath()), names)
 
     def _physics(self, world: Element) -> None:
         path = self._author.path(self._root, "physics_scene")

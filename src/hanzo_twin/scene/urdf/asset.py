@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import urdf_usd_converter
-from pxr import Tf, Usd, UsdPhysics
+import usdex.core
+from pxr import Gf, Tf, Usd, UsdPhysics, UsdShade
 
 from hanzo_twin.scene.findings import Findings, Refusal
 from hanzo_twin.scene.urdf import check, meshes, tidy
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from hanzo_twin.scene.load import LoadOptions
 
 _ROOT_APIS = ("NewtonArticulationRootAPI", "PhysicsArticulationRootAPI")
+_COLOR_DIGITS = 6
 _OF_THE_CONVERTER = "was deprecated"
 _ABOUT_MESHES = re.compile(r"mesh|\.stl|\.obj|\.dae", re.IGNORECASE)
 
@@ -57,6 +59,7 @@ def prepare(path: Path, folder: Path, options: LoadOptions, findings: Findings) 
     Base(robot, joints).settle(stage, prims.links, options.floating_base, findings)
     _move_articulation_root(stage)
     _keep_apart(stage)
+    _keep_colors(stage)
     stage.Save()
     return asset
 
@@ -143,6 +146,15 @@ def _keep_apart(stage: Usd.Stage) -> None:
         others = [other for other in links if tree[other] != tree[link] and other > link]
         if others:
             UsdPhysics.FilteredPairsAPI.Apply(stage.GetPrimAtPath(link)).CreateFilteredPairsRel().SetTargets(others)
+
+
+def _keep_colors(stage: Usd.Stage) -> None:
+    """Undo what the converter does to colours: others of a scene are as their files have them, not made linear."""
+    for prim in stage.TraverseAll():
+        color = prim.GetAttribute("inputs:diffuseColor")
+        if prim.IsA(UsdShade.Material) and color and color.Get() is not None:
+            shown = usdex.core.linearToSrgb(color.Get())
+            color.Set(Gf.Vec3f(*(round(min(max(part, 0.0), 1.0), _COLOR_DIGITS) for part in shown)))
 
 
 def _move_articulation_root(stage: Usd.Stage) -> None:

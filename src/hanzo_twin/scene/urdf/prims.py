@@ -52,15 +52,7 @@ class Prims:
         named += [(link, self.links.get(link.name, "")) for link in robot.all("link")]
         named += [(joint, self.joints.get(joint.name, "")) for joint in robot.all("joint")]
         prims = [(element.name, path.rpartition("/")[2]) for element, path in named if path]
-        listed = [f"'{name}' is {prim}" for name, prim in prims if name != prim]
-        if listed:
-            findings.info(
-                "renamed",
-                self.root,
-                "USD's names have letters, digits and underscores only, and stand once in each place: "
-                f"{', '.join(listed)}.",
-                "Use the names of the prims in addresses and commands.",
-            )
+        findings.renamed(self.root, [(name, prim) for name, prim in prims if name != prim])
 
 
 def _called(stage: Usd.Stage, parent: Sdf.Path, name: str) -> Sdf.Path | None:

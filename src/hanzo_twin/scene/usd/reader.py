@@ -100,10 +100,11 @@ class _Reader:
                         raise
                     self._findings.warning("visual-lost", path, refusal.message, refusal.remedy)
                     continue
-                if owner:
-                    moving[owner].append(shape)
-                else:
-                    static[path] = shape
+                for part in reader.parts(prim, shape):
+                    if owner:
+                        moving[owner].append(part)
+                    else:
+                        static[part.path] = part
         return moving, static
 
     def _owner(self, prim: Usd.Prim) -> str:

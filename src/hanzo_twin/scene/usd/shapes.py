@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from pxr import Gf, Usd, UsdGeom, UsdPhysics, UsdShade, Vt
+from pxr import Usd, UsdGeom, UsdPhysics, Vt
 
 from hanzo_twin.scene.findings import Findings, Refusal
 from hanzo_twin.scene.model import Box, Capsule, Cone, Cylinder, Geometry, Mesh, Plane, Shape, Sphere
+from hanzo_twin.scene.usd.looks import Looks
 from hanzo_twin.scene.usd.values import (
     FARTHEST,
     Placement,
     Placements,
     Units,
     axis_of,
-    decimal,
     make_pose,
     measurable,
     typed,
 )
 from hanzo_twin.spatial import (
+    BoolArray,
     FloatArray,
     IntArray,
     Pose,
@@ -85,6 +87,7 @@ class ShapeReader:
         self._units = units
         self._placements = placements
         self._findings = findings
+        self._looks = Looks(findings)
 
     def read(
         self, prim: Usd.Prim, frame: Pose | None, *, material: str = "", groups: tuple[str, ...] = (), collides: bool
@@ -107,9 +110,25 @@ class ShapeReader:
             collides=collides,
             visible=is_visible_gprim(prim),
             collision_groups=groups,
-            color=_color(prim),
+            color=self._looks.color(prim),
             semantic_label=_semantic_label(prim),
         )
+
+    def parts(self, prim: Usd.Prim, shape: Shape) -> list[Shape]:
+        """``shape``, read from ``prim``, in a part for each colour; what collides stays one, coloured as most of it."""
+        counts = (
+            typed(prim, "faceVertexCounts", Vt.IntArray, "an array of integers") if prim.IsA(UsdGeom.Mesh) else None
+        )
+        if not isinstance(shape.geometry, Mesh) or not counts:
+            return [shape]
+        parts = list(self._looks.parts(prim, len(counts)))
+        if shape.collides or len(parts) == 1:
+            return [replace(shape, color=max(parts, key=lambda part: len(part[2]))[1])]
+        face_of = _faces(np.array(counts, dtype=np.int64))
+        return [
+            replace(shape, path=path, color=color, geometry=_part(shape.geometry, np.isin(face_of, faces)))
+            for path, color, faces in parts
+        ]
 
     def _geometry(self, prim: Usd.Prim, placement: Placement) -> tuple[Geometry, FloatArray]:
         """The geometry, and the orientation [4] of its Z axis in the prim's frame."""
@@ -216,6 +235,17 @@ def _triangles(counts: IntArray, indices: IntArray, points: int) -> IntArray:
     return np.concatenate(parts)
 
 
+def _faces(counts: IntArray) -> IntArray:
+    """The face of each triangle that `_triangles` makes."""
+    return np.concatenate([np.flatnonzero(counts > k + 1) for k in range(1, int(counts.max()) - 1)])
+
+
+def _part(mesh: Mesh, chosen: BoolArray) -> Mesh:
+    """The ``chosen`` triangles of ``mesh``, with the vertices that they use."""
+    used, indices = np.unique(mesh.triangles[chosen], return_inverse=True)
+    return replace(mesh, vertices=mesh.vertices[used], triangles=indices.reshape(-1, 3).astype(np.int64))
+
+
 def _positive(prim: Usd.Prim, name: str, *, zero: bool = False) -> float:
     value = typed(prim, name, (int, float), "a number")
     if value is None or not (_THINNEST <= value <= FARTHEST or (value == 0 and zero)):
@@ -223,26 +253,6 @@ def _positive(prim: Usd.Prim, name: str, *, zero: bool = False) -> float:
             "bad-dimension", f"The {name} of its {prim.GetTypeName()} is {value}.", "Author a positive number."
         )
     return float(value)
-
-
-def _color(prim: Usd.Prim) -> tuple[float, float, float, float] | None:
-    colors, opacities = (prim.GetAttribute(f"primvars:display{name}").Get() for name in ("Color", "Opacity"))
-    color = colors[0] if isinstance(colors, Vt.Vec3fArray) and colors else _diffuse(prim)
-    if color is None or not all(math.isfinite(part) for part in color):
-        return None
-    opacity = decimal(opacities[0]) if isinstance(opacities, Vt.FloatArray) and opacities else 1.0
-    return decimal(color[0]), decimal(color[1]), decimal(color[2]), opacity if math.isfinite(opacity) else 1.0
-
-
-def _diffuse(prim: Usd.Prim) -> Any:
-    material, _ = UsdShade.MaterialBindingAPI(prim).ComputeBoundMaterial()
-    if not material:
-        return None
-    surface = material.ComputeSurfaceSource()[0]
-    source = surface.GetInput("diffuseColor") if surface else None
-    attributes = source.GetValueProducingAttributes() if source else []
-    value = attributes[0].Get() if attributes else None
-    return value if isinstance(value, Gf.Vec3f) else None
 
 
 def _semantic_label(prim: Usd.Prim) -> str:

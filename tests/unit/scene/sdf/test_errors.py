@@ -107,7 +107,7 @@ def test_what_is_no_sdf(inspect_sdf: Inspect, text: str, code: str, message: str
 
 
 def test_all_errors_are_reported_at_once(inspect_sdf: Inspect) -> None:
-    _, found = inspect_sdf(LINKS.replace("1<", "0<").replace("<link", "\n<link") + joint(kind="hinge") + "<include/>")
+    _, found = inspect_sdf(LINKS.replace("1<", "-1<").replace("<link", "\n<link") + joint(kind="hinge") + "<include/>")
     assert {"bad-mass", "joint-unsupported", "include-missing"} <= set(found)
     assert len(found["bad-mass"]) == 2
 
