@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import math
 import numpy as np
 import psutil
 import pybullet
@@ -167,7 +168,10 @@ def test_speeds_are_not_clamped() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "spherical"}, "has no drives in spherical joints; '/World/arm/joint_3' has one"),
+        (
+            {"kind": "spherical", "lower": -math.inf, "upper": math.inf},
+            "has no drives in spherical joints; '/World/arm/joint_3' has one",
+        ),
         (
             {"kind": "prismatic", "closes_loop": True},
             "cannot close a loop with the prismatic joint '/World/arm/joint_3'",
