@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -81,6 +82,10 @@ demo.register(app)
 
 def run() -> None:
     """Entry point of the console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal or a pipe of a few characters only shall see "×" as "?", not end the command.
+            stream.reconfigure(errors="replace")
     try:
         try:
             app()

@@ -20,7 +20,8 @@ _PIPE_WIDTH = 300
 
 def emit(value: Any) -> None:
     """Print ``value`` as JSON; models become objects."""
-    sys.stdout.write(jsonlib.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
+    sys.stdout.write(jsonlib.dumps(plain(value), indent=2, ensure_ascii=ascii_only, allow_nan=False) + "\n")
 
 
 def plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ An engine adds how its world is built, advanced, read and restored: the methods 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from typing import ClassVar, Generic, Protocol, Self, TypeVar
 
@@ -13,10 +13,18 @@ import numpy as np
 
 from hanzo_twin.engines.chains import expand
 from hanzo_twin.engines.drive import DriveLaw
+from hanzo_twin.engines.lifetime import Lifetime
 from hanzo_twin.engines.parameters import DYNAMIC, ParameterValues, gravity_addresses
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
 from hanzo_twin.engines.readings import BaseReadings, JointReadings, body_reading
-from hanzo_twin.engines.refusals import closed, held_by_a_joint, no_such_body, velocity_of_kinematic, wrong_length
+from hanzo_twin.engines.refusals import (
+    closed,
+    held_by_a_joint,
+    no_command,
+    no_such_body,
+    velocity_of_kinematic,
+    wrong_length,
+)
 from hanzo_twin.engines.sensing import joint_reading, observe_sensor, render
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.engines.vectors import checked_array, checked_body_state, checked_steps, checked_wrench, replaced
@@ -49,7 +57,7 @@ class DrivenTree(Protocol):
 TreeType = TypeVar("TreeType", bound=DrivenTree)
 
 
-class DrivenSimulation(ABC, Generic[TreeType]):
+class DrivenSimulation(Lifetime, Generic[TreeType]):
     """The part of a `Simulation` that all such engines have in common.
 
     Joints stand in arrays as articulations list them, then those that no articulation has.
@@ -158,6 +166,8 @@ class DrivenSimulation(ABC, Generic[TreeType]):
     def set_joint_command(self, articulation: str, command: JointCommand) -> None:
         self._check_open()
         columns = self._articulation_columns(articulation)
+        if not isinstance(command, JointCommand):
+            raise no_command(command)
         positions, velocities, efforts = command.positions, command.velocities, command.efforts
         for values in (positions, velocities, efforts):
             if values is not None and len(values) != columns.stop - columns.start:

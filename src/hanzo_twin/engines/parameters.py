@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -71,6 +72,10 @@ def _authored_joint_value(joint: Joint, attribute: str) -> float:
             return float(getattr(joint, attribute))
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real)
+
+
 class ParameterValues:
     """Parameters of ``scene`` in one simulation of ``engine``, which can change those named in ``supported``."""
 
@@ -89,9 +94,13 @@ class ParameterValues:
         """
         quantity = describe(self._scene, address)
         if quantity.kind != "parameter":
+            path, attribute = quantity.address.path, quantity.address.attribute
+            known = parameter_addresses(self._scene)
             raise AddressError(
-                f"'{address}' is a {quantity.kind}, not a parameter.",
-                hint=nearest(address, parameter_addresses(self._scene)),
+                f"'{path}' has no parameter '{attribute}'."
+                if quantity.kind == "reading"
+                else f"'{address}' is a {quantity.kind}, not a parameter.",
+                hint=nearest(address, [each for each in known if each.startswith(f"{path}.")] or known),
             )
         attribute = quantity.address.attribute
         if attribute == "actuatorDelay":
@@ -107,7 +116,9 @@ class ParameterValues:
         return quantity.address
 
     def check(self, address: Address, value: float) -> None:
-        """Raise ParameterError unless ``value`` is finite and physical."""
+        """Raise ParameterError unless ``value`` is a number, finite and physical."""
+        if not _is_number(value):
+            raise ParameterError(f"'{address}' cannot be {value!r}.", hint="Allowed: numbers.")
         if not math.isfinite(value):
             raise ParameterError(f"'{address}' cannot be {value}.", hint="Allowed: finite numbers.")
         if address.attribute in ("mass", "inertiaScale") and value <= 0.0:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from types import TracebackType
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 
 from hanzo_twin import plugins
 from hanzo_twin.engines.state import SimState
 from hanzo_twin.engines.vectors import checked_command
-from hanzo_twin.errors import InvalidInputError
+from hanzo_twin.errors import InvalidInputError, NotFoundError, nearest
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.model import Camera, Scene
 from hanzo_twin.sensors.camera import DEFAULT_PICTURE, RenderParams
@@ -184,7 +185,17 @@ class Observation:
     about: Mapping[str, object] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> AnyArray:
-        return self.data[name]
+        """The field ``name``. Raises NotFoundError, which names those that there are."""
+        try:
+            return self.data[name]
+        except KeyError:
+            raise NotFoundError(
+                f"The reading of '{self.path}' has no field '{name}'.", hint=nearest(name, self.data)
+            ) from None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Some fields are computed when they are asked for, from what no other process has.
+        return _observed, (self.path, self.time, dict(self.data), dict(self.about))
 
     def __contains__(self, name: object) -> bool:
         return name in self.data
@@ -192,6 +203,12 @@ class Observation:
     def __iter__(self) -> Iterator[str]:
         """The names of the fields."""
         return iter(self.data)
+
+
+def _observed(path: str, time: float, data: dict[str, AnyArray], about: dict[str, object]) -> Observation:
+    for values in data.values():
+        values.setflags(write=False)
+    return Observation(path=path, time=time, data=data, about=about)
 
 
 class Simulation(Protocol):
@@ -323,8 +340,14 @@ class Simulation(Protocol):
         ...
 
     def close(self) -> None:
-        """Release everything; may be called again."""
+        """Release everything; may be called again. Leaving a ``with`` block does it as well."""
         ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 class Batch(Protocol):
@@ -460,7 +483,15 @@ class Batch(Protocol):
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release everything; may be called again. Leaving a ``with`` block does it as well."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 @runtime_checkable

@@ -27,6 +27,14 @@ def no_such_body(body: str, bodies: Iterable[str]) -> NotFoundError:
     return NotFoundError(f"The scene has no body '{body}'.", hint=nearest(body, bodies))
 
 
+def no_command(given: object) -> CommandError:
+    """For what was given in place of a `JointCommand`."""
+    return CommandError(
+        f"A command must be a JointCommand, got {type(given).__name__}.",
+        hint="Write JointCommand(positions=…), or velocities or efforts: arrays in the order of the joints.",
+    )
+
+
 def wrong_length(scene: Scene, articulation: str, command: JointCommand) -> CommandError:
     """For a command with more or fewer values than ``articulation`` has joints."""
     joints = scene.articulation(articulation).joints

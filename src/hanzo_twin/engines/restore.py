@@ -23,6 +23,11 @@ def pack_settings(config: EngineConfig) -> bytes:
 
 def check_neutral(state: SimState, scene: Scene, joint_count: int) -> None:
     """Raise StateError unless ``state`` is of ``scene`` and its arrays are finite and of the right shape."""
+    if not isinstance(state, SimState):
+        raise StateError(
+            f"A state must be a SimState, got {type(state).__name__}.",
+            hint="What get_state() gives is one; SimState.from_bytes(…) reads what to_bytes() wrote.",
+        )
     state.check_scene(scene.fingerprint)
     bodies = len(scene.bodies)
     expected = {

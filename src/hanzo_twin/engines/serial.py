@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from hanzo_twin.engines.lifetime import Lifetime
 from hanzo_twin.engines.port import Batch, BatchEngine, Engine, EngineConfig, JointCommand, Simulation
 from hanzo_twin.engines.refusals import closed
 from hanzo_twin.engines.state import SimState
@@ -33,7 +34,7 @@ def load_worlds(engine: Engine, scene: Scene, config: EngineConfig, num_envs: in
     return SerialBatch([engine.load_scene(scene, config) for _ in range(num_envs)])
 
 
-class SerialBatch:
+class SerialBatch(Lifetime):
     """A `Batch` over ``simulations`` of one scene, which it closes."""
 
     def __init__(self, simulations: Sequence[Simulation]) -> None:

@@ -36,12 +36,20 @@ def checked_array(name: str, values: ArrayLike, shape: tuple[int, ...], largest:
         CommandError: its shape is not ``shape``, or a value is not finite or beyond ``largest``; the message starts
             with ``name``.
     """
-    array = np.asarray(values, dtype=np.float64)
+    array = _numbers(name, values)
     if array.shape != shape:
         raise CommandError(f"{name} has shape {list(array.shape)}, expected {list(shape)}.")
     if not np.abs(array).max(initial=0.0) <= largest:
         raise out_of_bounds(name, array)
     return array
+
+
+def _numbers(name: str, values: ArrayLike, *, copy: bool | None = None) -> FloatArray:
+    """``values`` as float64, copied if need be or wished. Raises CommandError where they are no numbers."""
+    try:
+        return np.array(values, dtype=np.float64, copy=copy)
+    except (TypeError, ValueError):
+        raise CommandError(f"{name} must be an array of numbers, got {values!r}.") from None
 
 
 def out_of_bounds(name: str, values: FloatArray) -> CommandError:
@@ -105,7 +113,7 @@ def checked_command(name: str, values: ArrayLike) -> FloatArray:
     Raises:
         CommandError: not one-dimensional, or a value that is not finite, or a target beyond `LARGEST`.
     """
-    array = np.array(values, dtype=np.float64)
+    array = _numbers(f"JointCommand.{name}", values, copy=True)
     if array.ndim != 1:
         raise CommandError(f"JointCommand.{name} must have one dimension, got shape {array.shape}.")
     most = _FINITE if name == "efforts" else LARGEST

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +16,7 @@ from hanzo_twin.scene import library
 from hanzo_twin.scene.convert import convert
 from hanzo_twin.scene.convert.convert import check_new
 from hanzo_twin.scene.diagnostics import Diagnosis
-from hanzo_twin.scene.findings import Findings
+from hanzo_twin.scene.findings import Findings, Refusal
 from hanzo_twin.scene.load import ONE_AT_A_TIME, Files, LoadOptions, Reference, inspect_scene
 
 USD = (".usda", ".usd", ".usdc", ".usdz")
@@ -78,8 +79,8 @@ def write_composition(
     findings = Findings()
     converted: dict[str, str] = {}
     draft = path.with_name(f".{path.stem}.draft{path.suffix}")
+    folder = path.with_name(f"{path.stem}_parts")
     try:
-        folder = path.with_name(f"{path.stem}_parts")
         usd_base = _as_usd(os.fspath(base), Path(), folder, converted)
         start = Path(os.fspath(base)).parent
         usd_parts = [replace(part, ref=_part(part.ref, start, folder, converted)) for part in parts]
@@ -96,6 +97,8 @@ def write_composition(
         ) from failure
     finally:
         draft.unlink(missing_ok=True)
+        with suppress(OSError):  # It holds parts, or was never made.
+            folder.rmdir()
     return Composed(file=str(path), converted=converted, diagnoses=diagnoses)
 
 
@@ -124,7 +127,10 @@ def _part(ref: str, start: Path, folder: Path, converted: dict[str, str]) -> str
 
 def _as_usd(file: str, start: Path, folder: Path, converted: dict[str, str]) -> Path:
     """Absolute path of the USD file that stands for ``file``; other formats are converted into ``folder``."""
-    path = library.locate(file) if file.startswith("library:") else start / file
+    try:
+        path = library.locate(file) if file.startswith("library:") else start / file
+    except Refusal as refusal:
+        raise SceneError(refusal.message, hint=refusal.remedy) from None
     if path.suffix.lower() in USD or not path.exists():
         return path.absolute()
     folder.mkdir(exist_ok=True)

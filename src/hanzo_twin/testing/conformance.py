@@ -10,12 +10,15 @@ Subclass it in a test module and name the engine; what an engine cannot do, by i
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from weakref import ref
 
 import numpy as np
@@ -414,6 +417,13 @@ class EngineConformance(EngineSuite):
             simulation.set_parameter(f"{ARM}/joint_1.actuatorDelay", 0.01)
         with pytest.raises(ParameterError, match="cannot be nan"):
             simulation.set_parameter(DAMPING, float("nan"))
+        two_kilograms: Any = "2 kg"
+        with pytest.raises(ParameterError, match=r"cannot be '2 kg'\.\n  Allowed: numbers"):
+            simulation.set_parameter(DAMPING, two_kilograms)
+        with pytest.raises(
+            AddressError, match=f"'{ARM}/link_1' has no parameter 'mas'.\n  Did you mean '{ARM}/link_1.mass'"
+        ):
+            simulation.get_parameter(f"{ARM}/link_1.mas")
         with pytest.raises(ParameterError, match=r"cannot be -1.*\n.*0 or more"):
             simulation.set_parameter(DAMPING, -1.0)
         if "mass" in capabilities.parameters:
@@ -498,6 +508,49 @@ class EngineConformance(EngineSuite):
         ):
             with pytest.raises(SimulationError, match="was closed"):
                 call()
+
+    def test_with_closes_it_and_pickling_names_what_carries_it(self, engine: Engine) -> None:
+        with engine.load_scene(SCENE, CONFIG) as simulation:
+            simulation.step()
+            with pytest.raises(UnsupportedError, match="cannot be pickled or copied") as refused:
+                pickle.dumps(simulation)
+            assert "get_state()" in refused.value.hint
+            with pytest.raises(UnsupportedError, match="cannot be pickled or copied"):
+                copy.deepcopy(simulation)
+        with pytest.raises(SimulationError, match="was closed"):
+            simulation.step()
+
+    def test_readings_can_be_pickled_and_name_their_fields(self, engine: Engine) -> None:
+        with engine.load_scene(SCENE, CONFIG) as simulation:
+            simulation.step(3)
+            seen = simulation.get_observation(ARM)
+            with pytest.raises(NotFoundError, match=rf"The reading of '{ARM}' has no field 'position'") as refused:
+                seen["position"]
+            assert refused.value.hint.startswith("Did you mean 'positions'?")
+            with pytest.raises(NotFoundError, match="nothing to observe at 'None'"):
+                simulation.get_observation(None)  # type: ignore[arg-type]
+        copied = pickle.loads(pickle.dumps(seen))
+        assert (copied.path, copied.time, list(copied)) == (seen.path, seen.time, list(seen))
+        for name in seen:
+            assert np.array_equal(copied[name], seen[name])
+            assert not copied[name].flags.writeable
+
+    def test_what_is_no_command_state_or_number_is_named(self, engine: Engine) -> None:
+        with engine.load_scene(SCENE, CONFIG) as simulation:
+            before = simulation.get_state()
+            command: Any = TARGETS
+            with pytest.raises(CommandError, match="must be a JointCommand, got ndarray"):
+                simulation.set_joint_command(ARM, command)
+            words: Any = ["a", "b"]
+            with pytest.raises(CommandError, match=r"JointCommand.positions must be an array of numbers, got \['a'"):
+                JointCommand(positions=words)
+            with pytest.raises(CommandError, match=r"positions must be an array of numbers"):
+                simulation.set_joint_state(ARM, words, words)
+            state: Any = before.to_bytes()
+            with pytest.raises(StateError, match="must be a SimState, got bytes") as refused:
+                simulation.set_state(state)
+            assert "SimState.from_bytes" in refused.value.hint
+            assert simulation.get_state() == before
 
     @pytest.mark.slow
     def test_loading_and_closing_leaks_nothing(self, engine: Engine) -> None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hanzo_twin.engines.lifetime import Lifetime
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Simulation, load_engine
 from hanzo_twin.engines.vectors import LARGEST
-from hanzo_twin.errors import AddressError, InvalidInputError, ParameterError
+from hanzo_twin.errors import AddressError, InvalidInputError, ParameterError, StateError
 from hanzo_twin.scene.addresses import Address, describe
 from hanzo_twin.scene.load import check_loaded
 from hanzo_twin.scene.model import Scene
@@ -52,7 +53,7 @@ class Trace:
     values: FloatArray
 
 
-class Twin:
+class Twin(Lifetime):
     """A replica of one machine. Time is the device's time: ``epoch`` is what it was when the simulation's was zero."""
 
     def __init__(self, simulation: Simulation, *, epoch: float = 0.0) -> None:
@@ -245,6 +246,12 @@ class Twin:
 
     def set_state(self, state: TwinState) -> None:
         """Continue from ``state``. Raises StateError as ``Simulation.set_state``."""
+        if not isinstance(state, TwinState):
+            raise StateError(
+                f"The state of a twin must be a TwinState, got {type(state).__name__}.",
+                hint="What Twin.get_state() gives is one; TwinState.from_bytes(…) reads what to_bytes() wrote. "
+                "A SimState is for twin.simulation.set_state(…).",
+            )
         self.simulation.set_state(state.simulation)
         self.epoch = state.epoch
         self.inputs = InputSchedule(self.scene)

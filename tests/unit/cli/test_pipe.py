@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 
@@ -24,3 +26,14 @@ def ended(*arguments: str) -> tuple[int, str]:
 def test_tables_and_lines_end_with_the_code_of_the_signal() -> None:
     assert ended("scene", "library") == (141, "")
     assert ended("version") == (141, "")
+
+
+def test_who_takes_ascii_only_sees_question_marks_and_whole_json() -> None:
+    def shown(*arguments: str) -> str:
+        command = [sys.executable, "-c", COMMAND.format(arguments=list(arguments))]
+        environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+        return subprocess.run(command, env=environment, capture_output=True, check=True, timeout=60).stdout.decode()
+
+    assert "0.4 ? 0.3 ? 0.251" in shown("scene", "library")
+    summaries = {each["name"]: each["summary"] for each in json.loads(shown("scene", "library", "--json"))}
+    assert "400 × 300 × 250 mm" in summaries["box"]

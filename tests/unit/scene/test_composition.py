@@ -132,6 +132,21 @@ def test_a_part_that_is_missing_or_broken_leaves_no_file(folder: Path) -> None:
     assert not list(folder.glob("*cell*"))
 
 
+def test_an_unknown_part_of_the_library_is_named(folder: Path) -> None:
+    with pytest.raises(SceneError, match="The library has no scene 'shelff'") as caught:
+        write_composition(
+            folder / "base.usda", [Reference(ref="library:shelff", path="/World/x")], folder / "cell.usda"
+        )
+    assert caught.value.hint.startswith("Did you mean 'shelf'?")
+
+
+def test_a_part_that_cannot_be_converted_leaves_no_folder(folder: Path) -> None:
+    (folder / "broken.urdf").write_text(URDF.replace('value="3"', 'value="heavy"'))
+    with pytest.raises(SceneError, match=r"broken\.urdf"):
+        write_composition(folder / "base.usda", [Reference(ref="broken.urdf", path="/World/x")], folder / "cell.usda")
+    assert not list(folder.glob("*cell*"))
+
+
 @pytest.mark.parametrize("name", ["base.usda", "parts/box.usda", "inner.usda"])
 def test_a_file_that_the_scene_refers_to_is_not_overwritten(folder: Path, name: str) -> None:
     write_composition(folder / "base.usda", [part()], folder / "inner.usda")

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import numpy as np
 import pytest
 
 from hanzo_twin.engines.port import EngineConfig
-from hanzo_twin.errors import AddressError, InvalidInputError, ParameterError, StateError
+from hanzo_twin.errors import (
+    AddressError,
+    InvalidInputError,
+    ParameterError,
+    SimulationError,
+    StateError,
+    UnsupportedError,
+)
 from hanzo_twin.testing.scenes import arm6_with_boxes, pendulum
 from hanzo_twin.twin.probe import Probe
 from hanzo_twin.twin.state import TwinState
@@ -65,6 +75,18 @@ def test_a_torn_or_altered_state_is_refused(arm: Twin, cut: int) -> None:
     altered[len(data) // 2] ^= 1
     with pytest.raises(StateError, match="checksum"):
         TwinState.from_bytes(bytes(altered))
+
+
+def test_a_state_of_another_kind_is_named_and_with_closes_the_twin(arm: Twin) -> None:
+    with arm as twin:
+        state: Any = twin.simulation.get_state()
+        with pytest.raises(StateError, match="must be a TwinState, got SimState") as refused:
+            twin.set_state(state)
+        assert "twin.simulation.set_state" in refused.value.hint
+        with pytest.raises(UnsupportedError, match="A running Twin cannot be pickled or copied"):
+            copy.copy(twin)
+    with pytest.raises(SimulationError, match="was closed"):
+        arm.advance_to(51.0)
 
 
 def test_a_fork_and_its_parent_do_not_touch_each_other(arm: Twin) -> None:

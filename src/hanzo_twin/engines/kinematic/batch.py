@@ -8,6 +8,7 @@ import numpy as np
 
 from hanzo_twin.engines.kinematic.simulation import ENGINE, KinematicSimulation
 from hanzo_twin.engines.kinematic.worlds import Mechanism, Worlds
+from hanzo_twin.engines.lifetime import Lifetime
 from hanzo_twin.engines.parameters import checked_parameters
 from hanzo_twin.engines.port import EngineConfig
 from hanzo_twin.engines.refusals import closed
@@ -18,7 +19,7 @@ from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
 
 
-class KinematicBatch:
+class KinematicBatch(Lifetime):
     """A `Batch`: `Worlds` with a row for each env, and a probe simulation that translates states."""
 
     def __init__(self, mechanism: Mechanism, config: EngineConfig, num_envs: int) -> None:

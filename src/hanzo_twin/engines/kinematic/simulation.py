@@ -9,10 +9,11 @@ from types import MappingProxyType
 import numpy as np
 
 from hanzo_twin.engines.kinematic.worlds import PARAMETERS, Mechanism, Worlds
+from hanzo_twin.engines.lifetime import Lifetime
 from hanzo_twin.engines.parameters import ParameterValues
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
 from hanzo_twin.engines.readings import BaseReadings, body_reading
-from hanzo_twin.engines.refusals import closed, held_by_a_joint, no_such_body, wrong_length
+from hanzo_twin.engines.refusals import closed, held_by_a_joint, no_command, no_such_body, wrong_length
 from hanzo_twin.engines.restore import check_native, check_neutral, check_parameters, pack_settings
 from hanzo_twin.engines.sensing import joint_reading, make_sensors, observe_sensor, render
 from hanzo_twin.engines.state import SimState
@@ -30,7 +31,7 @@ ENGINE = "kinematic"
 VERSION = "1"
 
 
-class KinematicSimulation:
+class KinematicSimulation(Lifetime):
     """A `Simulation`; ``native`` is its `Worlds`."""
 
     engine = ENGINE
@@ -77,6 +78,8 @@ class KinematicSimulation:
     def set_joint_command(self, articulation: str, command: JointCommand) -> None:
         self._check_open()
         columns = self._columns(articulation)
+        if not isinstance(command, JointCommand):
+            raise no_command(command)
         held = (
             ("positions", self._worlds.targets),
             ("velocities", self._worlds.target_velocities),

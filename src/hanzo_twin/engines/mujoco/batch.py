@@ -10,6 +10,7 @@ import mujoco
 import numpy as np
 from mujoco.rollout import Rollout
 
+from hanzo_twin.engines.lifetime import Lifetime
 from hanzo_twin.engines.mujoco.body_reader import BodyReader, mocap_start
 from hanzo_twin.engines.mujoco.divergence import DIVERGED, divergence
 from hanzo_twin.engines.mujoco.layout import Index
@@ -34,7 +35,7 @@ _GAINS = ("driveStiffness", "driveDamping")
 BLOCK = 64
 
 
-class MujocoBatch:
+class MujocoBatch(Lifetime):
     """A `Batch`. Models are shared between worlds until their parameters differ.
 
     A step that diverges raises SimulationError and leaves all worlds where they were at most `BLOCK` steps before.

@@ -11,6 +11,7 @@ import numpy as np
 from mujoco import mj_step
 
 from hanzo_twin.engines.effective import effective_scene
+from hanzo_twin.engines.lifetime import Lifetime
 from hanzo_twin.engines.mujoco import native_state
 from hanzo_twin.engines.mujoco.acceleration import AccelerationDrives, accelerated
 from hanzo_twin.engines.mujoco.divergence import DIVERGED, divergence
@@ -23,7 +24,7 @@ from hanzo_twin.engines.mujoco.touching import read_contacts
 from hanzo_twin.engines.parameters import DYNAMIC, ParameterValues, gravity_addresses
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Observation
 from hanzo_twin.engines.readings import BaseReadings, body_reading
-from hanzo_twin.engines.refusals import closed, no_such_body, wrong_length
+from hanzo_twin.engines.refusals import closed, no_command, no_such_body, wrong_length
 from hanzo_twin.engines.restore import check_parameters
 from hanzo_twin.engines.sensing import joint_reading, make_sensors, observe_sensor, render
 from hanzo_twin.engines.state import SimState
@@ -51,7 +52,7 @@ _HELD = (
 )
 
 
-class MujocoSimulation:
+class MujocoSimulation(Lifetime):
     """A `Simulation`. ``native`` is the pair (MjModel, MjData)."""
 
     engine = ENGINE
@@ -153,6 +154,8 @@ class MujocoSimulation:
     def set_joint_command(self, articulation: str, command: JointCommand) -> None:
         self._check_open()
         columns = self._columns(articulation)
+        if not isinstance(command, JointCommand):
+            raise no_command(command)
         positions, velocities, efforts = command.positions, command.velocities, command.efforts
         for values in (positions, velocities, efforts):
             if values is not None and len(values) != columns.stop - columns.start:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from hanzo_twin.engines.effective import effective_scene
+from hanzo_twin.engines.lifetime import Lifetime
 from hanzo_twin.engines.omniverse.commands import CommandLog, Commands, Entry
 from hanzo_twin.engines.omniverse.contacts import contacts_of
 from hanzo_twin.engines.omniverse.groups import Group
@@ -31,6 +32,7 @@ from hanzo_twin.engines.refusals import (
     closed,
     diverged,
     held_by_a_joint,
+    no_command,
     no_such_body,
     unsaid_joint,
     velocity_of_kinematic,
@@ -54,7 +56,7 @@ _DIVERGED = 1e20
 _LOOK = 20
 
 
-class OmniverseSimulation:
+class OmniverseSimulation(Lifetime):
     """A `Simulation`. ``native`` is the ``ovphysx.PhysX`` instance; ``prims`` says what is called how in it."""
 
     engine = ENGINE
@@ -251,6 +253,8 @@ class OmniverseSimulation:
     def set_joint_command(self, articulation: str, command: JointCommand) -> None:
         self._check_open()
         columns = self._columns.get(articulation) or self._articulation_columns(articulation)
+        if not isinstance(command, JointCommand):
+            raise no_command(command)
         positions, velocities, efforts = command.positions, command.velocities, command.efforts
         for values in (positions, velocities, efforts):
             if values is not None and len(values) != columns.stop - columns.start:
