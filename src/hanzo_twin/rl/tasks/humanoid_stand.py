@@ -45,7 +45,7 @@ def build(scene: Scene) -> Task:
     def begin(start: Start) -> None:
         count, size = len(start.envs), len(columns)
         start.joint_positions[:, columns] += start.draws.uniform("joints", size, low=-0.05, high=0.05)
-        shove = start.draws.uniform("shove", 6, low=-0.3, high=0.3) * (0.3 + 0.7 * start.level[:, None])
+        shove = start.draws.uniform("shove", 6, low=-0.6, high=0.6) * (0.3 + 0.7 * start.level[:, None])
         raised = np.tile(pose, (count, 1))
         raised[:, 2] += 0.01
         start.place(root, raised, shove)
@@ -77,9 +77,7 @@ def build(scene: Scene) -> Task:
         actions=Actions(kind="joint_position", joints=robot.joints, position_range=0.5),
         step_hz=50.0,
         max_seconds=MAX_SECONDS,
-        success=lambda world: (
-            ~fallen(world) & (world.steps * world.step_seconds > MAX_SECONDS - 0.5 * world.step_seconds)
-        ),
+        success=stood,
     )
 
 

@@ -100,7 +100,7 @@ def _keep(values: dict[str, FloatArray], infos: dict[str, Any], over: np.ndarray
     inner = infos.get("final_info", infos)
     for name, told in inner.items():
         mask = inner.get(f"_{name}")
-        if name.startswith(("_", "reward_", "final_")) or not isinstance(told, np.ndarray) or mask is None:
+        if mask is None or not isinstance(told, np.ndarray) or name.startswith("reward_") or name == "final_obs":
             continue
         if told.ndim == 1 and told.dtype.kind in "fbi":
             kept = values.setdefault(name, np.full(len(over), np.nan))

@@ -53,14 +53,20 @@ _ALGORITHMS: Mapping[Algorithm, Mapping[str, Any]] = {
 }
 
 _DRIVE = {"learning_rate": 5e-4, "gamma": 0.98, "log_std_init": -0.5}
+# A point is near: what comes within a second counts, and exploring is what takes longest.
+_REACH = {"batch_size": 256, "n_epochs": 10, "learning_rate": 1e-3, "gamma": 0.95, "log_std_init": -0.5}
 # Effort costs reward, and full effort topples the ant: it begins with small actions.
 _WALK = {"batch_size": 256, "n_epochs": 10, "log_std_init": -1.0}
+# What stands already falls when much is tried at once.
+_STAND = {"batch_size": 256, "n_epochs": 10, "log_std_init": -2.0}
 
 _TASKS: Mapping[tuple[Algorithm, str], Mapping[str, Any]] = {
     ("ppo", "pendulum"): {"batch_size": 256, "n_epochs": 10, "learning_rate": 1e-3, "gamma": 0.95},
     ("ppo", "navigation"): _DRIVE,
     ("ppo", "navigation_ranges"): _DRIVE,
     ("ppo", "ant"): _WALK,
+    ("ppo", "arm_reach"): _REACH,
+    ("ppo", "humanoid_stand"): _STAND,
 }
 
 

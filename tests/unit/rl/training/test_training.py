@@ -155,6 +155,18 @@ def test_evaluation_is_the_same_whatever_the_number_of_worlds(trained: Path) -> 
     one.close()
 
 
+def test_evaluation_keeps_every_metric_of_a_task() -> None:
+    class Still:
+        def act(self, observations: Any) -> np.ndarray:
+            return np.zeros((len(observations), 6))
+
+    arms = hanzo_twin.make_vec(task="arm_reach", num_envs=2, obs_type="flat")
+    found = evaluate(Still(), arms, seed=100).summary()
+    assert found["final_distance_m_mean"] > 0.05
+    assert not any(name.startswith("reward") for name in found)
+    arms.close()
+
+
 def test_a_policy_is_found_in_its_folder_its_run_or_a_zip(trained: Path, tmp_path: Path) -> None:
     import shutil
 
