@@ -229,7 +229,7 @@ class RuntimeUnavailableError(UnavailableError):
     code = "runtime-unavailable"
 
 
-def nearest(name: str, allowed: Iterable[str]) -> str:
+def nearest(name: object, allowed: Iterable[str]) -> str:
     """Text for a hint: the near miss of ``name`` if there is one, then all that is allowed."""
     names = sorted(allowed)
     close = get_close_matches(str(name), names, n=1)

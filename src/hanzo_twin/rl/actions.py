@@ -30,10 +30,10 @@ class JointActions:
         names = spec.joints or _leading_joints(scene)
         if not names:
             raise UnsupportedError(f"The scene '{scene.source}' has no joints to command.")
+        columns = joint_columns(scene, names)
         joints = [scene.joints[name] for name in names]
         self.names = tuple(names)
         self.size = len(names)
-        columns = joint_columns(scene, names)
         kinds = [_kind(joint, kind) for joint in joints]
         self._targets = batch.get_state([0])[0].command_positions
         self._seconds = batch.config.step_seconds

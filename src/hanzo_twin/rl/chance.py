@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from hanzo_twin.errors import InvalidInputError
 from hanzo_twin.spatial import FloatArray, IntArray
 
 Words = NDArray[np.uint64]
@@ -61,6 +63,17 @@ def normal_of(unit: FloatArray) -> FloatArray:
     """The standard normal quantiles of numbers in (0, 1); each depends on its own number only, to the bit."""
     quantiles: FloatArray = ndtri(unit)
     return quantiles
+
+
+def whole_seed(given: object) -> int:
+    """``given`` as a seed.
+
+    Raises:
+        InvalidInputError: it is no whole number from 0.
+    """
+    if not isinstance(given, Integral) or given < 0:
+        raise InvalidInputError(f"A seed is '{str(given)[:80]}'.", hint="Allowed: whole numbers from 0, and None.")
+    return int(given)
 
 
 def seed_words(seeds: Sequence[int] | IntArray) -> Words:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from numbers import Real
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,6 +31,7 @@ class Uniform:
 
     def __post_init__(self) -> None:
         _check_order(self.low, self.high)
+        _check_finite("Uniform", self.low, self.high)
 
     def quantile(self, unit: FloatArray) -> FloatArray:
         return self.low + (self.high - self.low) * unit
@@ -44,6 +46,7 @@ class LogUniform:
 
     def __post_init__(self) -> None:
         _check_order(self.low, self.high)
+        _check_finite("LogUniform", self.low, self.high)
         if self.low <= 0.0:
             raise InvalidInputError(f"LogUniform needs low > 0, got {self.low:g}.")
 
@@ -63,6 +66,7 @@ class Normal:
 
     def __post_init__(self) -> None:
         _check_order(self.low, self.high)
+        _check_finite("Normal", self.mean, self.std)
         if not self.std >= 0.0 or not math.isfinite(self.mean):
             raise InvalidInputError(f"Normal needs a finite mean and std ≥ 0, got {self.mean:g} and {self.std:g}.")
 
@@ -77,7 +81,7 @@ class Choice:
     values: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not self.values or not all(math.isfinite(value) for value in self.values):
+        if not self.values or not all(_finite(value) for value in self.values):
             raise InvalidInputError(f"Choice needs at least one finite value, got {list(self.values)}.")
 
     def quantile(self, unit: FloatArray) -> FloatArray:
@@ -85,6 +89,21 @@ class Choice:
         return chosen
 
 
-def _check_order(low: float, high: float) -> None:
-    if not low <= high:
-        raise InvalidInputError(f"A range needs low ≤ high, got {low:g} and {high:g}.")
+def _check_order(low: Any, high: Any) -> None:
+    numbers = isinstance(low, Real) and isinstance(high, Real)
+    if not numbers or not low <= high:
+        raise InvalidInputError(f"A range needs low ≤ high, got {_shown(low)} and {_shown(high)}.")
+
+
+def _check_finite(kind: str, *values: float) -> None:
+    if not all(_finite(value) for value in values):
+        listed = " and ".join(_shown(value) for value in values)
+        raise InvalidInputError(f"{kind} needs finite numbers, got {listed}.")
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)
+
+
+def _shown(value: object) -> str:
+    return f"{float(value):g}" if isinstance(value, Real) else repr(value)

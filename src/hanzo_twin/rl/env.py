@@ -12,6 +12,7 @@ from gymnasium import spaces
 from numpy.typing import ArrayLike
 
 from hanzo_twin.errors import CommandError, ConflictError, SimulationError
+from hanzo_twin.rl.chance import whole_seed
 from hanzo_twin.rl.draw_log import DrawLog
 from hanzo_twin.rl.episodes import Step
 from hanzo_twin.rl.options import ResetOptions
@@ -53,9 +54,10 @@ class TwinEnv(gymnasium.Env[Any, Any]):
         """Begin an episode; ``options`` as of `TwinVectorEnv.reset`.
 
         Raises:
-            InvalidInputError: an option does not fit.
+            InvalidInputError: an option or the seed does not fit.
         """
         self._check_open()
+        seed = None if seed is None else whole_seed(seed)
         super().reset(seed=seed)
         chosen = ResetOptions.of(options, 1)
         seeds = [seed] if seed is not None else None

@@ -18,6 +18,7 @@ from hanzo_twin.rl.delay import CommandDelay
 from hanzo_twin.rl.randomization import ACTUATOR_DELAY, Randomization
 from hanzo_twin.rl.randomizer import Randomizer, Values
 from hanzo_twin.rl.task import Task
+from hanzo_twin.rl.task_check import check_bodies, check_observations, check_outcomes
 from hanzo_twin.rl.world import Start, World
 from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
 
@@ -108,6 +109,7 @@ class Episodes:
         step_seconds = engine_steps * batch.config.step_seconds
         self.max_steps = max(1, round(task.max_seconds / step_seconds))
         self.actions = action_map(batch.scene, task.actions, action_type, batch)
+        check_bodies(task, tuple(batch.scene.bodies))
         self.world = World(batch, step_seconds=step_seconds, actions=self.actions.size, bodies=task.bodies)
         self.world.draws = self._step_draws
         self.layout = _layout(task, self.actions.names)
@@ -118,6 +120,7 @@ class Episodes:
         self._seeds: Words = np.zeros(count, dtype=np.uint64)
         self._episodes = np.full(count, -1, dtype=np.int64)
         self._over = np.zeros(count, dtype=np.bool_)
+        self._observations_checked = self._outcomes_checked = False
         self._first_level = task.curriculum.first if task.curriculum else 1.0
         self._unbounded = not (np.isfinite(self.layout.low).any() or np.isfinite(self.layout.high).any())
 
@@ -152,6 +155,9 @@ class Episodes:
         if level is not None:
             self.world.level[chosen] = level
         self._begin(chosen, pinned or {})
+        if not self._observations_checked:
+            check_observations(self.task, self.world)
+            self._observations_checked = True
         begun = np.zeros(self.num_envs, dtype=np.bool_)
         begun[chosen] = True
         zeros, none = np.zeros(self.num_envs), np.zeros(self.num_envs, dtype=np.bool_)
@@ -192,6 +198,9 @@ class Episodes:
         world = self.world
         pending = self._over.copy() if np.count_nonzero(self._over) else None
         diverged = self._advance(np.minimum(np.maximum(actions, -1.0), 1.0))
+        if not self._outcomes_checked:
+            check_outcomes(self.task, world)
+            self._outcomes_checked = True
         terms, rewards = self._rewards()
         terminations, ends = self._ends()
         truncations = world.steps >= self.max_steps

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from hanzo_twin.definition.randomization import DomainRandomization
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Ranges = bool | Randomization | DomainRandomization | Mapping[str, object]
 RENDER_MODES = ("rgb_array",)
 MAX_ENVS = 65_536
+MAX_THREADS = 1024
 
 
 def make(
@@ -77,7 +79,7 @@ def make(
     runner = _episodes(setup, 1, threads=1, action_type=action_type, autoreset=Autoreset.DISABLED)
     pictures = None
     if render_mode is not None:
-        width, height = picture_size
+        width, height = _size(picture_size)
         pictures = Pictures(setup.scene, camera=camera, width=width, height=height)
     return TwinEnv(
         runner,
@@ -121,7 +123,11 @@ def make_vec(
 
     kind = checked_observation_type(obs_type)
     mode = _autoreset(autoreset_mode)
-    _check_counts(num_envs, num_envs_per_worker, num_threads)
+    num_envs = _count("num_envs", num_envs, MAX_ENVS)
+    if num_envs_per_worker is not None:
+        num_envs_per_worker = _count("num_envs_per_worker", num_envs_per_worker)
+    if num_threads is not None:
+        num_threads = _count("num_threads", num_threads, MAX_THREADS)
     setup = resolve(twin_id, engine=engine, task=task, step_hz=step_hz, domain_randomization=domain_randomization)
     build = partial(
         _episodes,
@@ -148,7 +154,16 @@ def _picture(pictures: Pictures, runner: Episodes) -> Picture:
     return pictures.take(runner.batch.body_poses[0])
 
 
+def _size(given: object) -> tuple[int, int]:
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise InvalidInputError(f"picture_size is {given!r}.", hint="Allowed: width and height, such as (480, 360).")
+    return given[0], given[1]
+
+
 def _opened(path: str | os.PathLike[str] | None) -> DrawLog | None:
+    given: object = path  # what callers without types give, too
+    if given is not None and not isinstance(given, str | os.PathLike):
+        raise InvalidInputError(f"draw_log is {given!r}.", hint="Allowed: the path of a file, or None.")
     return None if path is None else DrawLog(path)
 
 
@@ -194,12 +209,16 @@ def _autoreset(given: str | Autoreset) -> Autoreset:
     return names[value]
 
 
-def _check_counts(num_envs: int, per_worker: int | None, threads: int | None) -> None:
-    if type(num_envs) is not int or not 1 <= num_envs <= MAX_ENVS:
-        raise InvalidInputError(f"num_envs is {num_envs!r}.", hint=f"Allowed: whole numbers from 1 to {MAX_ENVS}.")
-    for name, value in (("num_envs_per_worker", per_worker), ("num_threads", threads)):
-        if value is not None and (type(value) is not int or value < 1):
-            raise InvalidInputError(f"{name} is {value!r}.", hint="Allowed: whole numbers from 1.")
+def _count(name: str, given: Any, most: int | None = None) -> int:
+    if (
+        isinstance(given, bool)
+        or not isinstance(given, Integral)
+        or int(given) < 1
+        or (most is not None and int(given) > most)
+    ):
+        end = "" if most is None else f" to {most}"
+        raise InvalidInputError(f"{name} is {given!r}.", hint=f"Allowed: whole numbers from 1{end}.")
+    return int(given)
 
 
 def _check_render_mode(render_mode: str | None) -> None:

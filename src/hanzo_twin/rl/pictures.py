@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from hanzo_twin.errors import NotFoundError, nearest
+from hanzo_twin.errors import InvalidInputError, NotFoundError, nearest
 from hanzo_twin.rl.task import ObservationTerm
 from hanzo_twin.rl.world import World
 from hanzo_twin.scene.model import Scene
@@ -14,18 +17,31 @@ from hanzo_twin.sensors.mirror import Mirrors
 from hanzo_twin.spatial import FloatArray
 
 Picture = NDArray[np.uint8]
+_MOST_PIXELS = 4096
 
 
 class Pictures:
     """Takes pictures of ``scene`` where its bodies are, with a camera of the scene or, for "", one that shows it all.
 
     Raises:
-        NotFoundError: the scene has no such camera. UnsupportedError: no renderer can take pictures here.
+        NotFoundError: the scene has no such camera. InvalidInputError: a picture cannot have that size.
+        UnsupportedError: no renderer can take pictures here.
     """
 
     def __init__(self, scene: Scene, *, camera: str, width: int, height: int) -> None:
         if camera and camera not in scene.cameras:
-            raise NotFoundError(f"The scene has no camera '{camera}'.", hint=nearest(camera, scene.cameras))
+            raise NotFoundError(
+                f"The scene has no camera '{camera}'.",
+                hint=nearest(camera, scene.cameras)
+                if scene.cameras
+                else "It has none; '' stands for one that shows all.",
+            )
+        sizes: tuple[tuple[str, Any], ...] = (("width", width), ("height", height))
+        for name, size in sizes:
+            if not isinstance(size, Integral) or not 1 <= int(size) <= _MOST_PIXELS:
+                raise InvalidInputError(
+                    f"The {name} of a picture is {size!r}.", hint=f"Allowed: whole numbers from 1 to {_MOST_PIXELS}."
+                )
         self._scene, self._camera = scene, camera
         self._width, self._height = width, height
         self._mirrors = Mirrors(scene)

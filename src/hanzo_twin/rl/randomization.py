@@ -16,7 +16,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -57,6 +57,23 @@ class Variation:
     how: How = "set"
     each: bool = False
 
+    def __post_init__(self) -> None:
+        texts: tuple[object, ...] = (self.name, self.target)  # what callers without types give, too
+        if not all(isinstance(text, str) for text in texts) or not self.name:
+            raise InvalidInputError(
+                f"A variation has the name {self.name!r} and the target {self.target!r}.",
+                hint="Both are texts, such as name='mass', target='*.mass'.",
+            )
+        if self.how not in get_args(How):
+            raise InvalidInputError(
+                f"Variation '{self.name}' says how={self.how!r}.", hint=nearest(self.how, get_args(How))
+            )
+        if not hasattr(self.distribution, "quantile"):
+            raise InvalidInputError(
+                f"The distribution of variation '{self.name}' is {self.distribution!r}.",
+                hint="Such as Uniform(low=0.8, high=1.2); see hanzo_twin.rl.distributions.",
+            )
+
     def matches(self, scene: Scene) -> tuple[str, ...]:
         """The parameter addresses it stands for.
 
@@ -95,6 +112,10 @@ class Randomization:
         if twice:
             raise InvalidInputError(f"Two variations are named '{twice[0]}'.", hint="Give each its own name.")
         for pair in self.correlation:
+            if len(set(pair)) != 2:
+                raise InvalidInputError(
+                    f"The correlation has the pair {pair!r}.", hint="Give two names, such as ('mass', 'tilt')."
+                )
             for name in pair:
                 if name not in names:
                     raise InvalidInputError(f"The correlation names '{name}'.", hint=nearest(name, names))

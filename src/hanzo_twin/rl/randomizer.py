@@ -103,6 +103,11 @@ class Randomizer:
                     hint=nearest(term, observations),
                 )
             if item.target == ACTUATOR_DELAY:
+                shortest = float(item.distribution.quantile(np.array([2.0**-53]))[0])
+                if shortest < 0.0:
+                    raise InvalidInputError(
+                        f"Variation '{item.name}' delays commands by {shortest:g} s.", hint="Allowed: 0 s and more."
+                    )
                 longest = float(item.distribution.quantile(np.array([1.0 - 2.0**-53]))[0])
                 if longest > MAX_DELAY_S:
                     raise InvalidInputError(

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from hanzo_twin import plugins
 from hanzo_twin.definition.models import TwinDefinition, require_physical
-from hanzo_twin.definition.randomization import DomainRandomization
+from hanzo_twin.definition.randomization import DomainRandomization, RandomizedParameters
 from hanzo_twin.definition.yaml_source import load_definition
 from hanzo_twin.engines.port import BatchEngine, Engine, EngineConfig, load_engine
 from hanzo_twin.engines.state import SimState
@@ -98,6 +98,11 @@ def resolve(
     if recipe is None and not isinstance(task, Task):
         recipe = _load_recipe(found.task or DEFAULT_TASK)
     chosen = task if isinstance(task, Task) else (recipe or _load_recipe(DEFAULT_TASK)).build(found.scene)
+    if not isinstance(chosen, Task):
+        raise InvalidInputError(
+            f"The recipe '{found.task if recipe is None else recipe.name}' built {type(chosen).__name__}.",
+            hint="Its build takes a Scene and returns a Task.",
+        )
     engine_name = (found.engine or default_engine()) if engine is None else engine
     return Setup(
         scene=found.scene,
@@ -183,7 +188,11 @@ def _recipe(task: str | Task | Recipe | None) -> Recipe | None:
 
 def _load_recipe(name: str) -> Recipe:
     recipe = plugins.load(plugins.TASKS, name)
-    assert isinstance(recipe, Recipe)
+    if not isinstance(recipe, Recipe):
+        raise InvalidInputError(
+            f"The entry point '{name}' of {plugins.TASKS} leads to {type(recipe).__name__}.",
+            hint="Let it name a hanzo_twin.rl.task.Recipe.",
+        )
     return recipe
 
 
@@ -194,7 +203,13 @@ def _of_recipe(recipe: Recipe | None, task: str | Task | Recipe | None) -> Found
             f"There is nothing to simulate: {given}.",
             hint=f"Give twin_id=…, or a task by name: {', '.join(plugins.names(plugins.TASKS))}.",
         )
-    return Found(name=recipe.name, scene=recipe.scene(), config=recipe.config)
+    scene = recipe.scene()
+    if not isinstance(scene, Scene):
+        raise InvalidInputError(
+            f"The scene of the recipe '{recipe.name}' is {type(scene).__name__}.",
+            hint="Give a function that loads one, such as scene=lambda: load_scene(path).",
+        )
+    return Found(name=recipe.name, scene=scene, config=recipe.config)
 
 
 def default_engine() -> str:
@@ -225,8 +240,8 @@ def engine_steps(config: EngineConfig, step_hz: float) -> int:
     Raises:
         InvalidInputError: not a whole number; the hint has rates that fit.
     """
-    given: object = step_hz  # what callers without types give, too
-    if not isinstance(given, Real) or not 0.0 < step_hz <= config.step_hz + 1e-9:
+    given: Any = step_hz  # what callers without types give, too
+    if isinstance(given, bool) or not isinstance(given, Real) or not 0.0 < step_hz <= config.step_hz + 1e-9:
         raise InvalidInputError(
             f"step_hz is {given!r}.", hint=f"Allowed: more than 0, and at most the engine's {config.step_hz:g} Hz."
         )
@@ -236,7 +251,8 @@ def engine_steps(config: EngineConfig, step_hz: float) -> int:
         near = sorted({config.step_hz / max(1, count + shift) for shift in (-1, 0, 1)})
         raise InvalidInputError(
             f"step_hz {step_hz:g} does not divide the engine's {config.step_hz:g} Hz.",
-            hint=f"Near ones that do: {', '.join(f'{rate:g}' for rate in near)}.",
+            hint=f"Near ones that do: {', '.join(f'{rate:g}' for rate in near)}. Or run the engine at "
+            f"{max(1, round(ratio)) * step_hz:g} Hz: engine.config.step_hz of the definition, config of the Recipe.",
         )
     return count
 
@@ -260,11 +276,23 @@ def randomization_of(
     if isinstance(given, DomainRandomization):
         return from_definition(given)
     if isinstance(given, Mapping):
-        return from_definition(_ranges(given))
+        return _of_mapping(given, found)
     raise InvalidInputError(
         f"domain_randomization is {type(given).__name__}.",
         hint="Allowed: True, False, a Randomization, or ranges as in a twin definition.",
     )
+
+
+def _of_mapping(given: Mapping[str, object], found: Found) -> Randomization | None:
+    """Ranges by name, or the whole block of a definition with ``enabled`` and ``parameters``."""
+    enabled = given.get("enabled", True)
+    if not isinstance(enabled, bool):
+        raise InvalidInputError(f"domain_randomization.enabled is {enabled!r}.", hint="Allowed: true and false.")
+    if not enabled:
+        return None
+    if set(given) == {"enabled"}:
+        return randomization_of(True, found)
+    return from_definition(_ranges(given))
 
 
 def _ranges(given: Mapping[str, object]) -> DomainRandomization:
@@ -276,7 +304,10 @@ def _ranges(given: Mapping[str, object]) -> DomainRandomization:
     except ValidationError as wrong:
         first = wrong.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        names = ("friction", "mass_scale", "actuator_delay_ms", "gravity_perturbation", "camera_noise_stddev")
+        unknown = first["type"] == "extra_forbidden"
+        message = "unknown field" if unknown else first["msg"]
+        known = RandomizedParameters.model_fields if len(first["loc"]) == 2 else ()
         raise InvalidInputError(
-            f"domain_randomization.{where}: {first['msg']}.", hint=nearest(str(first["loc"][-1]), names)
+            f"domain_randomization.{where}: {message}.",
+            hint=nearest(first["loc"][-1], known) if unknown and known else "Such as friction: {min: 0.4, max: 0.9}.",
         ) from wrong

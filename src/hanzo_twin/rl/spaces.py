@@ -37,7 +37,7 @@ def numbers(name: str, given: ArrayLike) -> FloatArray:
     """
     try:
         return np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise CommandError(f"{name} must be an array of numbers, got {shorten(repr(given), 60)}.") from None
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
 
@@ -87,6 +88,12 @@ class Actions:
     position_range: float | None = None
     max_twist: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
+    def __post_init__(self) -> None:
+        ranges = {name: getattr(self, name) for name in ("max_effort", "max_velocity", "position_range")}
+        for name, value in ranges.items():
+            if value is not None and not _positive(value):
+                raise InvalidInputError(f"{name} of the actions is {value!r}.", hint="Allowed: more than 0, or None.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Curriculum:
@@ -100,7 +107,13 @@ class Curriculum:
     down: float = 0.05
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.first <= 1.0 or self.up < 0.0 or self.down < 0.0:
+        numbers = all(isinstance(value, Real) for value in (self.first, self.up, self.down))
+        if (
+            not numbers
+            or not 0.0 <= self.first <= 1.0
+            or not 0.0 <= self.up < math.inf
+            or not 0.0 <= self.down < math.inf
+        ):
             raise InvalidInputError(
                 f"A curriculum starts between 0 and 1 and moves by 0 or more, got {self}.",
                 hint="Such as Curriculum(first=0.0, up=0.1, down=0.05).",
@@ -140,6 +153,7 @@ class Task:
     curriculum: Curriculum | None = None
 
     def __post_init__(self) -> None:
+        _check_terms(self)
         if not self.observations:
             raise InvalidInputError(f"Task '{self.name}' observes nothing.", hint="Give it at least one term.")
         for kind, terms in (("observations", self.observations), ("rewards", self.rewards), ("ends", self.ends)):
@@ -147,8 +161,42 @@ class Task:
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise InvalidInputError(f"Task '{self.name}' has two {kind} named '{twice[0]}'.")
-        if not self.step_hz > 0 or not self.max_seconds > 0:
-            raise InvalidInputError(f"Task '{self.name}' needs a positive step_hz and max_seconds.")
+        if not _positive(self.step_hz) or not _positive(self.max_seconds):
+            raise InvalidInputError(
+                f"Task '{self.name}' needs a positive step_hz and max_seconds.",
+                hint=f"They are {self.step_hz!r} and {self.max_seconds!r}.",
+            )
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, Real) and 0.0 < float(value) < math.inf
+
+
+def _check_terms(task: Task) -> None:
+    """Raise InvalidInputError for what callers without types give."""
+    kinds = {"observations": ObservationTerm, "rewards": RewardTerm, "ends": EndTerm}
+    for field_name, kind in kinds.items():
+        given = getattr(task, field_name)
+        if not isinstance(given, tuple | list) or not all(isinstance(term, kind) for term in given):
+            raise InvalidInputError(
+                f"The {field_name} of the task '{task.name}' are no tuple of {kind.__name__}.",
+                hint=f"Such as {field_name}=({kind.__name__}(name=…, …),) - mind the comma.",
+            )
+    start: Any = task.start
+    if not isinstance(start, tuple | list) or not all(callable(term) for term in start):
+        raise InvalidInputError(
+            f"The start of the task '{task.name}' is no tuple of functions.",
+            hint="Such as start=(begin,) with begin a function of a Start - mind the comma.",
+        )
+    bodies: object = task.bodies
+    if isinstance(bodies, str):
+        raise InvalidInputError(
+            f"The bodies of the task '{task.name}' are one text.", hint=f"Such as bodies=({task.bodies!r},)."
+        )
+    if task.curriculum is not None and not isinstance(task.curriculum, Curriculum):
+        raise InvalidInputError(
+            f"The curriculum of the task '{task.name}' is {task.curriculum!r}.", hint="Allowed: a Curriculum, or None."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from hanzo_twin.errors import InvalidInputError, nearest
 from hanzo_twin.rl.task import ObservationTerm, Reading, RewardTerm
-from hanzo_twin.rl.world import Start, World, joint_columns
+from hanzo_twin.rl.world import BodyReading, Start, World, joint_columns
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import FloatArray
 
@@ -33,6 +34,10 @@ def joint_velocities(scene: Scene, joints: Sequence[str], *, name: str = "joint_
 
 def body_term(name: str, body: str, quantity: str) -> ObservationTerm:
     """A field of `BodyReading` of ``body``: position, orientation, linear_velocity or angular_velocity."""
+    if quantity not in BodyReading._fields:
+        raise InvalidInputError(
+            f"The observation '{name}' asks for the {quantity} of a body.", hint=nearest(quantity, BodyReading._fields)
+        )
     size = 4 if quantity == "orientation" else 3
     return ObservationTerm(name=name, size=size, read=lambda world: np.asarray(getattr(world.body(body), quantity)))
 

@@ -12,6 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike
 
 from hanzo_twin.errors import CommandError, ConflictError, InvalidInputError, SimulationError
+from hanzo_twin.rl.chance import whole_seed
 from hanzo_twin.rl.draw_log import DrawLog
 from hanzo_twin.rl.episodes import Autoreset, Layout, Step
 from hanzo_twin.rl.options import ResetOptions
@@ -109,7 +110,7 @@ class TwinVectorEnv(VectorEnv[Any, Any, Any]):
             first = int(self.np_random.integers(2**62))
             return [first + int(env) for env in envs]
         if isinstance(seed, int | np.integer):
-            super().reset(seed=int(seed))
+            super().reset(seed=whole_seed(seed))
             return [int(seed) + int(env) for env in envs]
         given = [self.np_random.integers(2**62) if one is None else one for one in _listed(seed, self.num_envs)]
         return [int(given[env]) for env in envs]
@@ -201,8 +202,8 @@ def _listed(seeds: object, count: int) -> list[int | None]:
     """
     listed: list[Any] = list(seeds) if isinstance(seeds, list | tuple | np.ndarray) else [seeds]
     for one in listed:
-        if one is not None and not (isinstance(one, int | np.integer) and one >= 0):
-            raise InvalidInputError(f"A seed is {str(one)[:80]!r}.", hint="Allowed: whole numbers from 0, and None.")
+        if one is not None:
+            whole_seed(one)
     if len(listed) != count:
         raise InvalidInputError(f"Got {len(listed)} seeds for {count} envs.", hint="Give one for each env.")
     return listed

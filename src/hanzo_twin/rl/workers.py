@@ -154,7 +154,10 @@ class WorkerEpisodes:
             self._workers[index].join(1.0)
             return RuntimeUnavailableError(
                 f"The process of {where} ended with code {self._workers[index].exitcode}.",
-                hint="Close this environment and make a new one. Out of memory is a usual cause.",
+                hint="Close this environment and make a new one. Out of memory is a usual cause."
+                if timeout is None
+                else "A program that makes worker processes is imported by each of them: put what it does below "
+                "`if __name__ == '__main__':`. Otherwise, out of memory is a usual cause.",
             )
 
     def close(self) -> None:

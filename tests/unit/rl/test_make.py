@@ -163,15 +163,41 @@ def test_names_that_stand_for_nothing_are_refused_with_the_nearest(monkeypatch: 
     refused(InvalidInputError, "There is nothing to simulate: neither a twin nor a task", task=None)
     refused(InvalidInputError, "task must be a name, a Task or a Recipe, got int", task=3)
     refused(InvalidInputError, "domain_randomization is str", domain_randomization="yes")
+    refused(UnsupportedError, "No engine named '3' is installed", engine=3)
+    refused(InvalidInputError, "draw_log is 3.\n  Allowed: the path of a file", domain_randomization=True, draw_log=3)
+
+
+def test_pictures_have_a_size() -> None:
+    refused(InvalidInputError, "picture_size is 'big'", render_mode="rgb_array", picture_size="big")
+    refused(InvalidInputError, "The width of a picture is 0", render_mode="rgb_array", picture_size=(0, 10))
+    refused(InvalidInputError, "height of a picture is 10.5", render_mode="rgb_array", picture_size=(9, 10.5))
+    refused(NotFoundError, "has no camera '/c'.\n  It has none", render_mode="rgb_array", camera="/c")
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "a", [1, 2, 3]])
+def test_seeds_are_whole_numbers_from_zero(seed: Any) -> None:
+    for env in (hanzo_twin.make(task="pendulum"), hanzo_twin.make_vec(task="pendulum", num_envs=2)):
+        with pytest.raises(InvalidInputError, match=r"A seed is|Got 3 seeds for 2 envs"):
+            env.reset(seed=seed)
+        env.close()
+
+
+def test_seeds_and_counts_may_come_from_numpy() -> None:
+    env = hanzo_twin.make(task="pendulum", obs_type="flat")
+    worlds = hanzo_twin.make_vec(task="pendulum", num_envs=np.int64(2))  # type: ignore[arg-type]
+    assert np.array_equal(env.reset(seed=np.int64(3))[0], worlds.reset(seed=np.int64(3))[0][0])  # type: ignore[arg-type]
+    env.close()
+    worlds.close()
 
 
 def test_rates_that_do_not_fit_are_refused_with_ones_that_do() -> None:
     refused(
         InvalidInputError,
-        "step_hz 50 does not divide the engine's 240 Hz.\n  Near ones that do: 40, 48, 60",
+        "step_hz 50 does not divide the engine's 240 Hz.\n  Near ones that do: 40, 48, 60. Or run the engine at 250 Hz",
         step_hz=50,
     )
     refused(InvalidInputError, "step_hz is 0", step_hz=0)
+    refused(InvalidInputError, "step_hz is True", step_hz=True)
     refused(InvalidInputError, "at most the engine's 240 Hz", step_hz=1000)
 
 
@@ -186,6 +212,11 @@ def test_actions_that_the_joints_cannot_follow_are_refused() -> None:
 def test_counts_are_whole_numbers_from_one(count: Any) -> None:
     with pytest.raises(InvalidInputError, match=r"num_envs is .*\n  Allowed: whole numbers from 1"):
         hanzo_twin.make_vec(task="pendulum", num_envs=count)
+
+
+def test_threads_are_not_without_end() -> None:
+    with pytest.raises(InvalidInputError, match=r"num_threads is 1000000000.\n  Allowed: whole numbers from 1 to 1024"):
+        hanzo_twin.make_vec(task="pendulum", num_threads=10**9)
 
 
 def test_bad_actions_move_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,36 @@ def test_what_cannot_be_randomized_is_refused() -> None:
         Randomization(variations=(one("a").variations[0], one("b").variations[0]))
     with pytest.raises(InvalidInputError, match="The correlation names 'y'"):
         Randomization(variations=one("*.mass").variations, correlation={("x", "y"): 0.5})
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Variation(name="x", target="*.mass", how="mul", distribution=SAME), "says how='mul'.\n  Allowed: add"),  # type: ignore[arg-type]
+        (lambda: Variation(name="x", target="*.mass", distribution=3), "The distribution of variation 'x' is 3"),  # type: ignore[arg-type]
+        (lambda: Variation(name="", target="*.mass", distribution=SAME), "has the name ''"),
+        (lambda: Uniform(low="a", high="b"), "low ≤ high, got 'a' and 'b'"),  # type: ignore[arg-type]
+        (lambda: Uniform(low=0.0, high=math.inf), "Uniform needs finite numbers, got 0 and inf"),
+        (lambda: Choice(values=("a",)), "Choice needs at least one finite value"),  # type: ignore[arg-type]
+        (lambda: replace(one("*.mass"), correlation={("value", "value"): 0.5}), "has the pair"),
+        (lambda: run("pendulum", one("actuator.delay", distribution=Uniform(low=-1.0, high=0.0)), 0.0), "by -1 s"),
+    ],
+)
+def test_variations_that_make_no_sense_are_refused(make: Any, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        make()
+
+
+def test_a_block_of_a_definition_that_is_not_enabled_draws_nothing() -> None:
+    block: dict[str, Any] = {"enabled": False, "parameters": {"mass_scale": {"min": 2.0, "max": 3.0}}}
+    for enabled in (False, True):
+        worlds = hanzo_twin.make_vec(task="pendulum", num_envs=1, domain_randomization=block | {"enabled": enabled})
+        assert ("randomization" in worlds.reset(seed=0)[1]) is enabled
+        worlds.close()
+    with pytest.raises(InvalidInputError, match=r"parameters.friction: min must not exceed max.*\n  Such as friction"):
+        hanzo_twin.make(task="pendulum", domain_randomization={"friction": {"min": 1.0, "max": 0.0}})
+    with pytest.raises(InvalidInputError, match=r"frictoin: unknown field.\n  Did you mean 'friction'"):
+        hanzo_twin.make(task="pendulum", domain_randomization={"frictoin": {"min": 0.0, "max": 1.0}})
 
 
 def test_a_log_that_cannot_be_written_or_read_is_named(tmp_path: Path) -> None:
