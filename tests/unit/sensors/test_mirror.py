@@ -10,7 +10,7 @@ from hanzo_twin.errors import UnsupportedError
 from hanzo_twin.scene.model import Body, Box, Cone, Cylinder, Mesh, Scene, Shape, Sphere
 from hanzo_twin.sensors import mirror
 from hanzo_twin.sensors.camera import overview, view_of
-from hanzo_twin.sensors.mirror import VARIABLE, Looks, Mirrors, picture_renderer
+from hanzo_twin.sensors.mirror import VARIABLE, Looks, Mirrors, View, picture_renderer
 from hanzo_twin.sensors.port import AnyArray
 from hanzo_twin.spatial import Pose
 
@@ -158,3 +158,43 @@ def test_where_none_can_draw_each_says_what_it_lacks(monkeypatch: pytest.MonkeyP
         picture_renderer()
     assert refused.value.message == "No renderer can take pictures here, so there are no cameras."
     assert refused.value.hint == "blind: the library libFoo is missing (Debian package libfoo1)"
+
+
+def test_an_open_surface_is_seen_from_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cloth, and a closed mesh whose triangles are wound the wrong way round, by every renderer and by rays."""
+    turned = replace(TETRAHEDRON, triangles=TETRAHEDRON.triangles[:, ::-1])
+    still = (shape("/sheet", SHEET, -1.5), shape("/turned", turned))
+    scene = Scene(bodies={}, static_shapes={one.path: one for one in still})
+    poses = start(scene)
+    rays = Mirrors(scene).rays()
+    seen = {"/sheet": -1.5, "/turned": 0.1}
+    instances = Looks(scene).labels.instances
+
+    drawn = 0
+    for side in (1.0, -1.0):
+        for path, x in seen.items():
+            ray = np.array([[0.0, 0.0, -side]])
+            _, hit = rays.cast(poses, np.array([x, 0.1, 3.0 * side]), ray, exclude=-1, reach=50.0)
+            assert instances[hit[0]] == path
+        above = Pose.of((-0.7, 0.0, 3.0 * side), (1, 0, 0, 0) if side > 0 else (0, 1, 0, 0))
+        view = View(pose_world_camera=above, vertical_fov=1.0, clipping_range=(0.1, 10.0), width=64, height=48)
+        for name in plugins.names(plugins.RENDERERS):
+            monkeypatch.setenv(VARIABLE, name)
+            try:
+                _, taker = Mirrors(scene).pictures()
+            except UnsupportedError:
+                continue
+            drawn += 1
+            picture = taker.picture(poses, view, ("rgb", "depth", "instance"))
+            sheet = picture["instance"] == instances.index("/sheet")
+            assert sheet.mean() > 0.2
+            assert picture["depth"][sheet] == pytest.approx(3.0, abs=0.05)
+            # Lit from either side, and in one colour.
+            assert picture["rgb"][sheet].mean() > 60
+            assert np.std(picture["rgb"][sheet].mean(axis=1)) < 25
+            solid = picture["instance"] == instances.index("/turned")
+            # From above its slanted faces are nearer than the base on z = 0.
+            assert solid.any()
+            assert picture["depth"][solid].min() < (2.8 if side > 0 else 3.05)
+    if not drawn:
+        pytest.skip("nothing can draw here")

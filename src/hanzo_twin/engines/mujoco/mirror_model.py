@@ -9,6 +9,7 @@ import numpy as np
 
 from hanzo_twin.engines.hulls import cone_faces
 from hanzo_twin.engines.mujoco.geometry import primitive_options
+from hanzo_twin.engines.sides import visible_faces
 from hanzo_twin.errors import SceneError
 from hanzo_twin.scene.model import Cone, Light, Mesh, Scene, Shape
 from hanzo_twin.sensors.camera import bounds
@@ -59,7 +60,7 @@ def build_mirror(scene: Scene, seen: tuple[Seen, ...], *, samples: int, shadows:
 def _add(spec: Any, holder: Any, shape: Shape, name: str) -> None:
     geometry = shape.geometry
     if isinstance(geometry, Mesh):
-        options = _mesh(spec, name, np.asarray(geometry.vertices, dtype=np.float64), np.asarray(geometry.triangles))
+        options = _mesh(spec, name, *visible_faces(geometry))
     elif isinstance(geometry, Cone):
         options = _mesh(spec, name, *cone_faces(geometry))
     else:

@@ -12,6 +12,7 @@ import pybullet
 
 from hanzo_twin.engines.hulls import cone_faces
 from hanzo_twin.engines.pybullet.geometry import bullet_quaternion, kept_list
+from hanzo_twin.engines.sides import visible_faces
 from hanzo_twin.errors import SimulationError
 from hanzo_twin.scene.model import Box, Capsule, Cone, Cylinder, Mesh, Plane, Scene, Shape, Sphere
 from hanzo_twin.sensors.mirror import Looks, Seen, View
@@ -134,7 +135,7 @@ def _options(shape: Shape) -> tuple[Pose, dict[str, Any]]:
         case Cone():
             return none, _mesh(*cone_faces(geometry))
         case Mesh():
-            return none, _mesh(np.asarray(geometry.vertices, dtype=np.float64), np.asarray(geometry.triangles))
+            return none, _mesh(*visible_faces(geometry))
 
 
 def _arc(radius: float, half_height: float) -> list[tuple[float, float]]:
