@@ -156,17 +156,21 @@ def _write(
 ) -> None:
     compose: Any = import_module("hanzo_twin.scene.usd.compose")
     opinions: Any = import_module("hanzo_twin.scene.usd.opinions")
-    with ONE_AT_A_TIME, findings.refusals(str(base)), TemporaryDirectory() as folder:
-        files = Files(base, Path(folder), LoadOptions(), findings)
-        asset = files.usd_of(base)
-        if asset is None:
+    with ONE_AT_A_TIME, TemporaryDirectory() as folder:
+        stage: Any = None
+        with findings.refusals(str(base)):
+            files = Files(base, Path(folder), LoadOptions(), findings)
+            asset = files.usd_of(base)
+            stage = compose.compose(asset, parts, files, findings, own_layer=True) if asset is not None else None
+        if stage is None:
             return
-        stage = compose.compose(asset, parts, files, findings, own_layer=True)
-        for place, choice in variants.items():
-            opinions.select_variant(stage, place, choice)
-        for address, text in overrides.items():
-            opinions.override(stage, address, text)
+        with findings.refusals(str(base)):
+            for place, choice in variants.items():
+                opinions.select_variant(stage, place, choice)
+            for address, text in overrides.items():
+                opinions.override(stage, address, text)
         _check_not_a_part(target, opinions.files(stage))
+        # What cannot be written is no finding about what was read.
         opinions.save(stage, draft)
 
 

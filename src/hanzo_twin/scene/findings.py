@@ -7,6 +7,9 @@ from contextlib import contextmanager
 
 from hanzo_twin.scene.diagnostics import Diagnosis, Severity
 
+_SHOWN = 200
+_CORRECT = "Correct the name, or the permissions of the file."
+
 
 class Refusal(Exception):
     """One prim cannot be read; raised and caught inside loading only, by `Findings.refusals`."""
@@ -49,11 +52,22 @@ class Findings:
 
     @contextmanager
     def refusals(self, path: str) -> Iterator[None]:
-        """Turn a `Refusal` raised inside into an error about ``path``; what was being read is left out."""
+        """Turn a `Refusal` raised inside into an error about ``path``; what was being read is left out.
+
+        So are a file that the system does not give, and what is too large or nested too deep for this machine.
+        """
         try:
             yield
         except Refusal as refusal:
             self.error(refusal.code, path, refusal.message, refusal.remedy)
+        except OSError as failure:
+            name = str(failure.filename or "")
+            what = f"'{name[:_SHOWN]}{'…' if len(name) > _SHOWN else ''}'" if name else "A file"
+            self.error("file-unreadable", path, f"{what} cannot be read: {failure.strerror or failure}.", _CORRECT)
+        except RecursionError:
+            self.error("too-deep", path, "Its parts are nested too deep to be read.", "Flatten it.")
+        except MemoryError:
+            self.error("too-large", path, "There is not enough memory to read it.", "Split it into smaller files.")
 
     @property
     def all(self) -> tuple[Diagnosis, ...]:

@@ -24,6 +24,12 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
         ("junk.usdc", b"\x00\x01\x02junk" * 99, "not-usd", None),
         ("torn.usdc", b"PXR-USDC\x00\x08\x00", "not-usd", None),
         ("junk.usd", b"\xff" * 64, "not-usd", None),
+        (
+            "bytes.usda",
+            b'#usda 1.0\ndef Xform "W\xa0rld" {}',
+            "not-usd",
+            "USD cannot read it: it has bytes that are not text.",
+        ),
         ("junk.usdz", b"PK\x03\x04 not a zip", "not-usd", None),
         (
             "syntax.usda",
@@ -62,6 +68,11 @@ def test_a_missing_file_lists_its_neighbours(tmp_path: Path) -> None:
     assert diagnoses[0].remedy == "Scenes in that directory: arm.usda."
     _, diagnoses = inspect_scene(tmp_path / "nowhere/arm.usda")
     assert diagnoses[0].remedy == f"There is no directory '{tmp_path / 'nowhere'}' either."
+
+
+def test_a_name_that_is_too_long() -> None:
+    with pytest.raises(SceneError, match="…' cannot be read: File name too long"):
+        load_scene("a" * 5000 + ".usda")
 
 
 def test_a_name_with_a_null_byte() -> None:

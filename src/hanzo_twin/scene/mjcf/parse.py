@@ -14,10 +14,15 @@ import mujoco
 import numpy as np
 
 from hanzo_twin.scene.findings import Findings, Refusal
+from hanzo_twin.scene.xml_document import parse
 
 LARGEST_FILE = 64 * 1024 * 1024
 """Bytes of XML (without meshes); MuJoCo builds the whole document in memory."""
 
+MOST_COPIES = 200_000
+"""Elements that ``<replicate>`` may make."""
+
+_DIGITS = 10
 _OBJ = mujoco.mjtObj
 _KINDS = {
     "body_": _OBJ.mjOBJ_BODY,
@@ -56,6 +61,7 @@ def compiled(path: Path, findings: Findings) -> Any:
             f"'{path.name}' has {size / 2**20:.0f} MiB; at most {LARGEST_FILE // 2**20} MiB of XML are read.",
             "Put meshes and height fields into files of their own.",
         )
+    _check_replicated(path)
     with _warnings(path, findings):
         try:
             model = mujoco.MjSpec.from_file(str(path)).compile()
@@ -65,8 +71,30 @@ def compiled(path: Path, findings: Findings) -> Any:
     return model
 
 
+def _check_replicated(path: Path) -> None:
+    """MuJoCo makes all copies that ``<replicate>`` asks for, in each other too, whatever memory they take."""
+    try:
+        root = parse(path)
+    except Refusal:
+        # What is no XML to us may be to MuJoCo, which says better what is wrong with it.
+        return
+    open_elements, copies = [(root, 1)], 0
+    while open_elements:
+        element, times = open_elements.pop()
+        count = element.attributes.get("count", "") if element.tag == "replicate" else ""
+        times *= max(1, int(count)) if count.isdecimal() and len(count) < _DIGITS else 1
+        copies += times if times > 1 else 0
+        if copies > MOST_COPIES:
+            raise Refusal(
+                "too-large",
+                f"{path.name}:{element.line}: <replicate> makes more than {MOST_COPIES} elements.",
+                "Ask for fewer copies.",
+            )
+        open_elements += [(child, times) for child in element.children]
+
+
 def _check_numbers(path: Path, model: Any) -> None:
-    """MuJoCo lets NaN and infinities pass in many places; nothing good comes of them."""
+    """MuJoCo lets NaN, infinities and quaternions that overflow to zero pass; nothing good comes of them."""
     option = model.opt
     if not 0 < option.timestep < math.inf:
         raise Refusal("not-finite", f"{path.name}: The time step is {option.timestep} s.", "Author a positive number.")
@@ -78,12 +106,19 @@ def _check_numbers(path: Path, model: Any) -> None:
             if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
                 continue
             wrong = np.isnan(values) if name.endswith(_MAY_BE_INFINITE) else ~np.isfinite(values)
-            if not wrong.any():
+            turned = np.abs(values).max(axis=-1) > 0 if name.endswith("_quat") else np.array([True])
+            if not wrong.any() and turned.all():
                 continue
-            row = int(np.argwhere(wrong)[0][0])
+            row = int(np.argwhere(wrong)[0][0] if wrong.any() else np.argmin(turned))
             called = mujoco.mj_id2name(model, kind, row) if kind is not None else ""
             what = f"{name.removeprefix(prefix)} of {prefix.strip('_')} {repr(called) if called else row}"
-            raise Refusal("not-finite", f"{path.name}: The {what} is not finite.", "Author finite numbers.")
+            if wrong.any():
+                raise Refusal("not-finite", f"{path.name}: The {what} is not finite.", "Author finite numbers.")
+            raise Refusal(
+                "bad-quaternion",
+                f"{path.name}: The {what} is no rotation.",
+                "Author a unit quaternion, such as 1 0 0 0.",
+            )
 
 
 def _refusal(path: Path, text: str) -> Refusal:

@@ -40,6 +40,8 @@ def read(path: Path) -> list[Surface]:
         raise Refusal(
             "mesh-lost", f"'{path.name}' is of no known mesh format.", f"Known are {', '.join(sorted(_READERS))}."
         )
+    if not path.is_file():
+        raise Refusal("mesh-lost", f"'{path.name}' is not a plain file.", "Name a mesh file.")
     try:
         surfaces = [surface for surface in reader(path) if len(surface.triangles)]
     except Exception as failure:  # noqa: BLE001 - other projects' parsers; whatever they raise is about this file

@@ -13,6 +13,9 @@ from hanzo_twin.spatial import FloatArray, Pose, quaternion_from_axis_angle, qua
 UNLIMITED = 1e16
 """SDFormat's number for "no limit"; newer files write ``inf`` or the largest double."""
 
+MOST = 1_000_000
+"""Pixels along an edge of a picture, or rays of a scan."""
+
 
 def number(element: Element, path: str, default: float, *, infinite: bool = False) -> float:
     """The number at ``path`` below ``element``.
@@ -39,6 +42,16 @@ def positive(element: Element, path: str, default: float) -> float:
     if value <= 0:
         raise Refusal("bad-dimension", f"<{path}> ({_place(element, path)}) is {value:g}.", "Write a positive number.")
     return value
+
+
+def count(element: Element, path: str, default: int) -> int:
+    """How many of something there are at ``path``: 1 to `MOST`."""
+    value = number(element, path, default)
+    if not 1 <= value <= MOST:
+        raise Refusal(
+            "bad-dimension", f"<{path}> ({_place(element, path)}) is {value:g}.", f"Write a number from 1 to {MOST}."
+        )
+    return int(value)
 
 
 def flag(element: Element, path: str, *, default: bool) -> bool:

@@ -9,7 +9,7 @@ from pxr import Gf, Sdf, Usd, UsdGeom
 
 from hanzo_twin.scene.findings import Findings
 from hanzo_twin.scene.sdf.author import Author, author, place
-from hanzo_twin.scene.sdf.numbers import from_euler, number
+from hanzo_twin.scene.sdf.numbers import count, from_euler, number
 from hanzo_twin.scene.xml_document import Element
 from hanzo_twin.spatial import Pose
 
@@ -82,7 +82,7 @@ class SensorWriter:
             self._findings.warning("plugin-lost", plugin.where, f"The plugin '{name}' of a sensor is not run.", "")
 
     def _optics(self, camera: UsdGeom.Camera, sensor: Element) -> None:
-        width, height = (number(sensor, f"camera/image/{name}", default) for name, default in _IMAGE)
+        width, height = (count(sensor, f"camera/image/{name}", default) for name, default in _IMAGE)
         field = number(sensor, "camera/horizontal_fov", 1.047)
         camera.CreateHorizontalApertureAttr(_APERTURE)
         camera.CreateVerticalApertureAttr(_APERTURE * height / width)
@@ -91,7 +91,7 @@ class SensorWriter:
         camera.CreateClippingRangeAttr(Gf.Vec2f(near, far))
 
 
-_IMAGE = (("width", 320.0), ("height", 240.0))
+_IMAGE = (("width", 320), ("height", 240))
 _PICTURES = {
     "depth": "depth",
     "depth_camera": "depth",
@@ -104,7 +104,7 @@ _PICTURES = {
 
 def _camera(sensor: Element) -> Iterator[tuple[str, Value]]:
     for name, default in _IMAGE:
-        yield f"camera:{name}", int(number(sensor, f"camera/image/{name}", default))
+        yield f"camera:{name}", count(sensor, f"camera/image/{name}", default)
     yield "camera:kinds", _PICTURES.get(sensor.attributes.get("type", ""), "rgb")
     # SDF gives noise of pixels from 0 to 1.
     yield from _noise([sensor.at("camera/noise")], "rgb", 255.0)
@@ -112,8 +112,8 @@ def _camera(sensor: Element) -> Iterator[tuple[str, Value]]:
 
 def _lidar(sensor: Element) -> Iterator[tuple[str, Value]]:
     above = "lidar" if sensor.first("lidar") is not None else "ray"
-    yield "lidar:horizontal_samples", int(number(sensor, f"{above}/scan/horizontal/samples", 640.0))
-    yield "lidar:channels", int(number(sensor, f"{above}/scan/vertical/samples", 1.0))
+    yield "lidar:horizontal_samples", count(sensor, f"{above}/scan/horizontal/samples", 640)
+    yield "lidar:channels", count(sensor, f"{above}/scan/vertical/samples", 1)
     for scan in ("horizontal", "vertical"):
         for end, name in (("min_angle", "lower_deg"), ("max_angle", "upper_deg")):
             yield f"lidar:{scan}_{name}", math.degrees(number(sensor, f"{above}/scan/{scan}/{end}", 0.0))

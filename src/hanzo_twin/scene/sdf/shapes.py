@@ -195,7 +195,9 @@ def semantics(prim: Usd.Prim, label: str) -> None:
 
 def from_z(direction: FloatArray) -> FloatArray:
     """Quaternion [4] of the least turn that brings z to ``direction`` [3]."""
-    z = direction / np.linalg.norm(direction)
+    # In two steps, so that neither tiny nor huge numbers are lost.
+    z = direction / np.abs(direction).max()
+    z = z / np.linalg.norm(z)
     if z[2] <= -1 + 1e-12:
         return np.array([0.0, 1.0, 0.0, 0.0])
     turn = np.array([1 + z[2], -z[1], z[0], 0.0])

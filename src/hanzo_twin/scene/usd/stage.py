@@ -57,7 +57,10 @@ def open_stage(path: Path, findings: Findings) -> Usd.Stage:
 
 def _reason(failure: Tf.ErrorException) -> str:
     """The useful part of a USD error: ``file:line:column: what``, or its last words."""
-    text = str(failure)
+    try:
+        text = str(failure)
+    except UnicodeDecodeError:
+        return "it has bytes that are not text."
     located = _LOCATION.search(text.split("\n\tError in", 2)[1] if text.count("\n\tError in") else text)
     if located:
         return " ".join(located["text"].split())

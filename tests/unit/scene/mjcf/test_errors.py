@@ -111,3 +111,24 @@ def test_a_urdf_that_is_called_xml_is_read_as_one(tmp_path: Path) -> None:
     )
 
     assert len(load_scene(file).bodies) == 1
+
+
+def test_a_quaternion_that_overflows(tmp_path: Path) -> None:
+    ball = "<geom size='1' name='ball'/>"
+    text = f"<mujoco><worldbody>{ball}<geom size='1' quat='1e308 0 0 0' name='odd'/></worldbody></mujoco>"
+
+    assert failure(tmp_path, text) == (
+        "bad-quaternion",
+        "robot.xml: The quat of geom 'odd' is no rotation.",
+        "Author a unit quaternion, such as 1 0 0 0.",
+    )
+
+
+def test_copies_without_end_are_refused_before_they_are_made(tmp_path: Path) -> None:
+    """Copies of copies of copies: MuJoCo would fill the memory."""
+    start, end = '<replicate count="1000">\n' * 4, "</replicate>" * 4
+    text = f"<mujoco><worldbody>{start}<body><geom size='1'/></body>{end}</worldbody></mujoco>"
+
+    code, message, _ = failure(tmp_path, text)
+
+    assert (code, message) == ("too-large", "robot.xml:2: <replicate> makes more than 200000 elements.")

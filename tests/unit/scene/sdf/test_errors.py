@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,18 @@ def joint(content: str = "", kind: str = "revolute", child: str = "b") -> str:
             "The joint 'm::j' mimics 'k', which is not a joint of its model.",
         ),
         ('<link name="a"><pose>1 2 3</pose></link>', "bad-number", "<pose> (file.sdf:2) is '1 2 3'."),
+        (
+            '<link name="a"><sensor name="s" type="camera"><camera><image><width>0</width></image></camera></sensor>'
+            "</link>",
+            "bad-dimension",
+            "<camera/image/width> (file.sdf:2) is 0.",
+        ),
+        (
+            '<link name="a"><sensor name="s" type="lidar"><lidar><scan><horizontal><samples>1e39</samples></horizontal>'
+            "</scan></lidar></sensor></link>",
+            "bad-dimension",
+            "<lidar/scan/horizontal/samples> (file.sdf:2) is 1e+39.",
+        ),
         ('<link name="a"><pose>nan 2 3 0 0 0</pose></link>', "not-finite", "<pose> (file.sdf:2) is not finite."),
         (
             '<link name="a"><pose relative_to="x"/></link>',
@@ -158,3 +171,36 @@ def test_load_scene_says_the_first_error(tmp_path: Path) -> None:
     file.write_text(f'<sdf version="1.9"><model name="m">\n{LINKS}\n{joint(kind="hinge")}</model></sdf>')
     with pytest.raises(SceneError, match=r"robot\.sdf:3: The joint 'j' is of type 'hinge'\."):
         load_scene(file)
+
+
+def test_a_name_that_the_system_refuses(tmp_path: Path) -> None:
+    file = tmp_path / "file.sdf"
+    file.write_text(
+        f'<sdf version="1.9"><model name="m">{LINK}<include><uri>{"a" * 5000}</uri></include></model></sdf>'
+    )
+
+    with pytest.raises(SceneError) as refused:
+        load_scene(file)
+
+    (only,) = (found for found in refused.value.diagnoses if found.severity == "error")
+    assert (only.code, only.path) == ("file-unreadable", "file.sdf:1")
+    assert only.message.endswith("…' cannot be read: File name too long.")
+
+
+@pytest.mark.parametrize("normal", ["1e-320 0 0", "1e308 1e308 0"])
+def test_normals_of_any_length(inspect_sdf: Inspect, normal: str) -> None:
+    plane = f"<geometry><plane><normal>{normal}</normal><size>1 1</size></plane></geometry>"
+
+    scene, _ = inspect_sdf(f'<link name="a"><visual name="v">{plane}</visual></link>')
+
+    assert scene is not None
+    assert scene.bodies["/m/a"].shapes
+
+
+def test_a_mesh_that_is_no_plain_file(tmp_path: Path, inspect_sdf: Inspect) -> None:
+    os.mkfifo(tmp_path / "pipe.stl")
+    mesh = "<geometry><mesh><uri>pipe.stl</uri></mesh></geometry>"
+
+    _, found = inspect_sdf(f'{LINK.replace("</link>", "")}<visual name="v">{mesh}</visual></link>')
+
+    assert "'pipe.stl' is not a plain file." in found["mesh-lost"][0].message
