@@ -4,7 +4,8 @@ What is decided once per process, before the first world: worlds run in the thre
 small worlds slower, and order matters to rounding), PhysX's schemas are registered, and where a world without a GPU
 comes first, CUDA is left alone for good. Cooked meshes go into a temporary directory of the process (PhysX's default).
 
-Instances of PhysX are used again: to end one takes a tenth of a second, which a fork should not wait for.
+Threads call it one after the other: ovphysx itself cannot take two at a time. Instances of PhysX are used again: to end
+one takes a tenth of a second, which a fork should not wait for.
 
 Quaternions are (x, y, z, w) here, numbers 32-bit floats, velocities those of centres of mass.
 """
@@ -13,13 +14,16 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import os
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.metadata import distribution, version
 from pathlib import Path
+from threading import RLock
 from typing import Any
 from weakref import finalize
 
@@ -30,6 +34,7 @@ from numpy.typing import NDArray
 from ovphysx.dlpack import DLDataType, DLDataTypeCode, DLDevice, DLDeviceType, DLTensor
 from ovphysx.types import ConfigKey, GlobalConfigKey, LogLevel, SimObjectType, TensorType
 
+from hanzo_twin.engines.quiet import silenced
 from hanzo_twin.errors import UnsupportedError
 
 VERSION = version("ovphysx")
@@ -59,14 +64,32 @@ _MOVING = ("/body_", "/link_", "/kinematic_")
 _idle: list[Any] = []
 _numbers = itertools.count(1)
 _prepared: list[bool] = []
+_forked: list[int] = []
+# ovphysx refuses, or ends the process, where one thread builds or frees a world while another steps its own.
+_one_at_a_time = RLock()
+
+
+def _tell_the_child() -> None:
+    if _prepared:
+        _forked.append(os.getppid())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_tell_the_child)
 
 
 def prepare(gpu_id: int | None) -> None:
     """Make the settings of the process.
 
     Raises:
-        UnsupportedError: there is no such GPU, or one is wanted in a process that began without.
+        UnsupportedError: there is no such GPU, or one is wanted in a process that began without; or the process is a
+            copy (``os.fork``) of one that had loaded a world, in which PhysX would wait for threads that it has not.
     """
+    if _forked:
+        raise UnsupportedError(
+            f"PhysX was started in process {_forked[-1]}, of which this one is a copy: it cannot go on here.",
+            hint="Start processes by multiprocessing.get_context('spawn'), or before the first world is loaded.",
+        )
     gpu = gpu_id is not None
     if gpu_id is not None and not 0 <= gpu_id < _gpu_count():
         raise UnsupportedError(
@@ -121,10 +144,13 @@ class Touch:
 
 
 def _quieten_warp() -> None:
-    """Keep Warp, which ovphysx hands arrays out by, from greeting on standard output."""
-    import warp
-
-    warp.config.log_level = warp.LOG_ERROR
+    """Start Warp, which ovphysx hands arrays out by, without its greeting and its warning that there is no GPU."""
+    if "warp" in sys.modules:
+        return
+    with silenced():
+        warp: Any = import_module("warp")
+        warp.config.log_level = warp.LOG_ERROR
+        warp.init()
 
 
 def _touches(prim: str, columns: Mapping[str, Mapping[str, NDArray[Any]]], names: Any) -> Iterator[Touch]:
@@ -174,13 +200,15 @@ class Tensor:
 
     def read(self) -> Array:
         """The present values; overwritten by the next `read` or `write`."""
-        self._binding.read(self._descriptor)
+        with _one_at_a_time:
+            self._binding.read(self._descriptor)
         return self._buffer
 
     def write(self, values: NDArray[Any]) -> None:
         """Set all values, rounded to 32 bits."""
         self._buffer[...] = values
-        self._binding.write(self._descriptor)
+        with _one_at_a_time:
+            self._binding.write(self._descriptor)
 
     def destroy(self) -> None:
         self._binding.destroy()
@@ -209,6 +237,10 @@ class _Handles:
     tensors: dict[tuple[str, str], Tensor] = field(default_factory=dict)
 
     def detach(self) -> None:
+        with _one_at_a_time:
+            self._detach()
+
+    def _detach(self) -> None:
         for tensor in self.tensors.values():
             tensor.destroy()
         self.tensors.clear()
@@ -217,10 +249,11 @@ class _Handles:
 
     def free(self) -> None:
         """Free everything but the instance, which waits for the next world."""
-        self.detach()
-        if self.stage is not None:
-            self.stage.destroy()
-            self.stage = None
+        with _one_at_a_time:
+            self._detach()
+            if self.stage is not None:
+                self.stage.destroy()
+                self.stage = None
         if len(_idle) < _IDLE_INSTANCES:
             _idle.append(self.instance)
         else:
@@ -235,10 +268,11 @@ class Physx:
     """One instance of PhysX with one stage, filled from ``layer`` (the bytes of a .usda file)."""
 
     def __init__(self, layer: bytes, *, gpu_id: int | None) -> None:
-        prepare(gpu_id)
-        while _forgotten:
-            _forgotten.pop().free()
-        self._handles = _Handles(_idle.pop() if _idle else ovphysx.PhysX())
+        with _one_at_a_time:
+            prepare(gpu_id)
+            while _forgotten:
+                _forgotten.pop().free()
+            self._handles = _Handles(_idle.pop() if _idle else ovphysx.PhysX())
         self._finalizer = finalize(self, _forgotten.append, self._handles)
         self._finalizer.atexit = False
         if gpu_id is not None:
@@ -252,6 +286,10 @@ class Physx:
 
     def fill(self, layer: bytes) -> None:
         """Put the stage that ``layer`` describes in place of the present one; `attach` builds from it."""
+        with _one_at_a_time:
+            self._fill(layer)
+
+    def _fill(self, layer: bytes) -> None:
         handles = self._handles
         handles.detach()
         if handles.stage is not None:
@@ -265,18 +303,18 @@ class Physx:
 
     def attach(self) -> None:
         """Build all objects anew: PhysX then knows nothing of what was before."""
-        self._handles.detach()
-        physx = self.instance
-        physx.wait_task(physx.attach_ovstage(self._handles.stage, read_ordinal=1))
-        with warnings.catch_warnings():
+        with _one_at_a_time, warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
+            self._handles.detach()
+            physx = self.instance
+            physx.wait_task(physx.attach_ovstage(self._handles.stage, read_ordinal=1))
             physx.warmup()
 
     def tensor(self, kind: str, pattern: str) -> Tensor:
         """The quantity named ``kind`` (of ovphysx.types.TensorType) of what ``pattern`` names; valid until `attach`."""
         tensors, key = self._handles.tensors, (kind, pattern)
         if key not in tensors:
-            with warnings.catch_warnings():
+            with _one_at_a_time, warnings.catch_warnings():
                 # Tensor bindings are deprecated, but what replaces them is sixty times slower in ovphysx 0.7.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 binding = self.instance.create_tensor_binding(pattern=pattern, tensor_type=TensorType[kind])
@@ -286,12 +324,18 @@ class Physx:
     @property
     def step(self) -> Callable[[float], None]:
         """Advances by so many seconds."""
-        step: Callable[[float], None] = self.instance.step_sync
+        advance: Callable[[float], None] = self.instance.step_sync
+
+        def step(seconds: float) -> None:
+            with _one_at_a_time:
+                advance(seconds)
+
         return step
 
     def place_links(self) -> None:
         """Bring the links of articulations to where their joints are."""
-        self.instance.update_articulations_kinematic()
+        with _one_at_a_time:
+            self.instance.update_articulations_kinematic()
 
     def touching(self) -> list[Touch]:
         """The pairs of colliders that touched in the last step, in an order that equal worlds have alike.
@@ -299,7 +343,7 @@ class Physx:
         Slow (milliseconds): it goes by ovphysx's reading of sessions, of which there is no faster form with this.
         """
         columns: dict[str, dict[str, NDArray[Any]]] = {name: {} for name in _TOUCH}
-        with warnings.catch_warnings():
+        with _one_at_a_time, warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             _quieten_warp()
             with self.instance.read_sync(SimObjectType.CONTACT_SENSOR, list(_TOUCH)) as result:
