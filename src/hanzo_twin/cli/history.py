@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from hanzo_twin.cli.arguments import TIMES, Twin, connect, parse_time
-from hanzo_twin.cli.output import Json, emit, note, say, table
-from hanzo_twin.errors import InvalidInputError, OutputError, counted
+from hanzo_twin.cli.output import Force, Json, check_new, emit, note, save, say, table
+from hanzo_twin.errors import InvalidInputError, counted
 
 if TYPE_CHECKING:
     from hanzo_twin.client import Client
@@ -35,6 +35,7 @@ def history(
         Path | None, typer.Option(help="Write all that match to a .csv or .parquet file.", show_default=False)
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Check that nothing was altered or removed.")] = False,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Show, query, export or verify the history of a twin."""
@@ -44,6 +45,8 @@ def history(
             "--sql, --export and --verify exclude each other, and filters go with none of them but --export."
         )
     start, end = (None if text is None else parse_time(text) for text in (since, until))
+    if export is not None:
+        check_new(export, force=force)
     with connect(ctx) as client:
         if verify:
             _verify(client, twin, json)
@@ -84,10 +87,7 @@ def _verify(client: Client, twin: str, json: bool) -> None:
 
 
 def _save(path: Path, data: bytes, json: bool) -> None:
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise OutputError(f"'{path}' cannot be written: {error.strerror}.") from error
+    save(path, data)
     if json:
         emit({"file": str(path), "bytes": len(data)})
     else:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json as jsonlib
+import os
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from hanzo_twin.errors import ConflictError, InvalidInputError, OutputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,6 +47,43 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """Tell a person something that is not a result."""
     sys.stderr.write(f"{text}\n")
+
+
+def check_new(path: Path, *, force: bool) -> None:
+    """Make sure that writing data to ``path`` replaces nothing, unless it may.
+
+    Raises:
+        ConflictError: there is a file. InvalidInputError: there is a folder. OutputError: the folder is missing.
+    """
+    if path.is_dir():
+        raise InvalidInputError(f"'{path}' is a directory.", hint="Name a file in it.")
+    if path.is_file() and not force:
+        raise ConflictError(
+            f"'{path}' exists already; it is not replaced.", hint="Name another file, or replace it with --force."
+        )
+    if not path.parent.is_dir():
+        raise OutputError(f"'{path}' cannot be written: there is no folder '{path.parent}'.", hint="Make it first.")
+
+
+def save(path: Path, data: bytes) -> None:
+    """Write a file completely or not at all; what was there stays until then.
+
+    Raises:
+        OutputError: it cannot be written there.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        if path.exists() and not path.is_file():
+            # A device or a pipe is written to, not replaced.
+            path.write_bytes(data)
+            return
+        try:
+            draft.write_bytes(data)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as failure:
+        raise OutputError(f"'{path}' cannot be written: {failure.strerror}.") from failure
 
 
 def console() -> Console:

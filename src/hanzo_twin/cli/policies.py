@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from hanzo_twin.cli.arguments import connect
-from hanzo_twin.cli.output import Json, emit, fields, note, number, say, table
-from hanzo_twin.errors import InvalidInputError, NotFoundError, OutputError
+from hanzo_twin.cli.output import Force, Json, check_new, emit, fields, note, number, save, say, table
+from hanzo_twin.errors import InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
     from hanzo_twin.client import Client
@@ -83,21 +82,20 @@ def export(
     format: Annotated[  # noqa: A002
         Literal["onnx", "sb3"], typer.Option(help="onnx runs anywhere, sb3 can be trained on.")
     ] = "onnx",
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Copy a policy out of its folder as one file."""
     from hanzo_twin.rl.training.load import find_policy
     from hanzo_twin.rl.training.policy import ONNX, ZIP
 
+    check_new(output, force=force)
     with tempfile.TemporaryDirectory() as folder:
         loaded = find_policy(policy, Path(folder))
         source = loaded.folder / (ONNX if format == "onnx" else ZIP)
         if not source.exists():
             raise NotFoundError(f"The policy has no {source.name}.", hint="It was exported without it.")
-        try:
-            shutil.copyfile(source, output)
-        except OSError as error:
-            raise OutputError(f"'{output}' cannot be written: {error.strerror}.") from error
+        save(output, source.read_bytes())
     size = output.stat().st_size
     if json:
         emit({"file": str(output), "format": format, "bytes": size, "observations": loaded.observation_size})
@@ -189,11 +187,12 @@ def download(
     ctx: typer.Context,
     job: Annotated[str, typer.Argument(metavar="JOB", help="Id of a training job.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", help="File or folder to save it in.")] = Path(),
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Save the policy of a training job as a zip file, which the other commands take as it is."""
     with connect(ctx) as client:
-        saved = client.download_policy(job, output)
+        saved = client.download_policy(job, output, overwrite=force)
     if json:
         emit({"file": str(saved), "bytes": saved.stat().st_size})
     else:

@@ -9,7 +9,7 @@ import typer
 
 from hanzo_twin.cli import scene_files
 from hanzo_twin.cli.arguments import XacroArguments, connect, every, xacro_arguments
-from hanzo_twin.cli.output import Json, console, emit, note, say, table
+from hanzo_twin.cli.output import Force, Json, console, emit, note, say, table
 from hanzo_twin.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -152,11 +152,12 @@ def download(
     name: Name,
     output: Annotated[Path, typer.Option("--output", "-o", help="File or folder to save it in.")] = Path(),
     version: Version = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Save a stored scene as an archive."""
     with connect(ctx) as client:
-        saved = client.download_scene(name, output, version=version)
+        saved = client.download_scene(name, output, version=version, overwrite=force)
     if json:
         emit({"file": str(saved), "bytes": saved.stat().st_size})
     else:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hanzo_twin.cli.arguments import Twin, assignments, connect, every
-from hanzo_twin.cli.output import Json, emit, fields, note, number, say, table, time_text
-from hanzo_twin.errors import DefinitionError, InvalidInputError, OutputError, RuntimeUnavailableError, counted
+from hanzo_twin.cli.output import Force, Json, check_new, emit, fields, note, number, save, say, table, time_text
+from hanzo_twin.errors import DefinitionError, InvalidInputError, RuntimeUnavailableError, counted
 
 if TYPE_CHECKING:
     from hanzo_twin.service.views import StateView, TwinView
@@ -113,19 +113,19 @@ def state(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Save the exact state here, to be restored.")
     ] = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Show the state of a running twin, or save it."""
+    if output is not None:
+        check_new(output, force=force)
     with connect(ctx) as client:
         if output is None:
             view = client.get_state(twin)
             emit(view) if json else _show_state(view)
             return
         data = client.get_state_bytes(twin)
-    try:
-        output.write_bytes(data)
-    except OSError as error:
-        raise OutputError(f"'{output}' cannot be written: {error.strerror}.") from error
+    save(output, data)
     if json:
         emit({"file": str(output), "bytes": len(data)})
     else:

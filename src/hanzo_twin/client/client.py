@@ -139,17 +139,26 @@ class Client:
             broken = error
         time.sleep(resumption.wait_s(broken))
 
-    def download_scene(self, scene: str, path: str | Path, *, version: int | None = None) -> Path:
-        """Save a scene at ``path`` (in it, where it is a folder); nothing is left behind if that fails."""
-        return self._download(self.sign_scene_download(scene, version=version), path)
+    def download_scene(
+        self, scene: str, path: str | Path, *, version: int | None = None, overwrite: bool = False
+    ) -> Path:
+        """Save a scene at ``path`` (in it, where it is a folder); nothing is left behind if that fails.
 
-    def download_policy(self, job: UUID | str, path: str | Path) -> Path:
+        Raises:
+            ConflictError: there is such a file, and ``overwrite`` is not set.
+        """
+        return self._download(self.sign_scene_download(scene, version=version), path, overwrite)
+
+    def download_policy(self, job: UUID | str, path: str | Path, *, overwrite: bool = False) -> Path:
         """Save the policy of a training job as a zip file, as `download_scene` does."""
-        return self._download(self.sign_policy_download(job), path)
+        return self._download(self.sign_policy_download(job), path, overwrite)
 
-    def _download(self, link: DownloadView, path: str | Path) -> Path:
+    def _download(self, link: DownloadView, path: str | Path, overwrite: bool) -> Path:
         try:
-            with PartialFile(Path(path), link.filename) as file, self._http.stream("GET", link.url) as response:
+            with (
+                PartialFile(Path(path), link.filename, overwrite=overwrite) as file,
+                self._http.stream("GET", link.url) as response,
+            ):
                 if not response.is_success:
                     response.read()
                 check(response)
@@ -277,17 +286,23 @@ class AsyncClient:
             broken = error
         await asyncio.sleep(resumption.wait_s(broken))
 
-    async def download_scene(self, scene: str, path: str | Path, *, version: int | None = None) -> Path:
-        """Save a scene at ``path`` (in it, where it is a folder); nothing is left behind if that fails."""
-        return await self._download(await self.sign_scene_download(scene, version=version), path)
+    async def download_scene(
+        self, scene: str, path: str | Path, *, version: int | None = None, overwrite: bool = False
+    ) -> Path:
+        """Save a scene at ``path`` (in it, where it is a folder); nothing is left behind if that fails.
 
-    async def download_policy(self, job: UUID | str, path: str | Path) -> Path:
+        Raises:
+            ConflictError: there is such a file, and ``overwrite`` is not set.
+        """
+        return await self._download(await self.sign_scene_download(scene, version=version), path, overwrite)
+
+    async def download_policy(self, job: UUID | str, path: str | Path, *, overwrite: bool = False) -> Path:
         """Save the policy of a training job as a zip file, as `download_scene` does."""
-        return await self._download(await self.sign_policy_download(job), path)
+        return await self._download(await self.sign_policy_download(job), path, overwrite)
 
-    async def _download(self, link: DownloadView, path: str | Path) -> Path:
+    async def _download(self, link: DownloadView, path: str | Path, overwrite: bool) -> Path:
         try:
-            with PartialFile(Path(path), link.filename) as file:
+            with PartialFile(Path(path), link.filename, overwrite=overwrite) as file:
                 async with self._http.stream("GET", link.url) as response:
                     if not response.is_success:
                         await response.aread()

@@ -12,7 +12,7 @@ from typing import IO, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from hanzo_twin.errors import HanzoTwinError, InvalidInputError, StoreUnavailableError
+from hanzo_twin.errors import ConflictError, HanzoTwinError, InvalidInputError, StoreUnavailableError
 from hanzo_twin.service.problems import from_problem
 from hanzo_twin.service.views import EventView, JobLineView, JobView
 
@@ -74,16 +74,23 @@ class PartialFile:
     """A file that appears under its name only when all of it has been written.
 
     Raises:
-        InvalidInputError: it cannot be made there. StoreUnavailableError: the disk is full.
+        ConflictError: there is one, and ``overwrite`` is not set. InvalidInputError: it cannot be made there.
+        StoreUnavailableError: the disk is full.
     """
 
-    def __init__(self, path: Path, filename: str) -> None:
+    def __init__(self, path: Path, filename: str, *, overwrite: bool = False) -> None:
         # What the server calls the file may name no other folder.
         self.target = path / PurePosixPath(filename).name if path.is_dir() else path
         self._partial = self.target.with_name(f".{self.target.name}.{os.getpid()}.partial")
+        self._overwrite = overwrite
         self._file: IO[bytes]
 
     def __enter__(self) -> Self:
+        if self.target.is_file() and not self._overwrite:
+            raise ConflictError(
+                f"'{self.target}' exists already; it is not replaced.",
+                hint="Name another file, or replace it with --force (overwrite=True).",
+            )
         try:
             self._file = self._partial.open("wb")
         except OSError as error:

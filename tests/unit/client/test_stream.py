@@ -9,7 +9,7 @@ import pytest
 
 from hanzo_twin.client.stream import EventParser, PartialFile, read_event
 from hanzo_twin.client.upload import opened_for_upload
-from hanzo_twin.errors import HanzoTwinError, InvalidInputError, NotFoundError, RuntimeUnavailableError
+from hanzo_twin.errors import ConflictError, HanzoTwinError, InvalidInputError, NotFoundError, RuntimeUnavailableError
 from hanzo_twin.service.problems import to_problem
 from hanzo_twin.service.views import EventView
 
@@ -74,6 +74,17 @@ def test_what_the_server_calls_a_file_names_no_other_folder(tmp_path: Path) -> N
     with PartialFile(tmp_path / "in", "../../evil.zip") as file:
         file.write(b"x")
     assert (tmp_path / "in" / "evil.zip").exists()
+
+
+def test_a_file_that_is_there_is_replaced_only_where_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"mine")
+
+    with pytest.raises(ConflictError, match=r"a\.zip' exists already"), PartialFile(tmp_path, "a.zip"):
+        pass
+    assert (tmp_path / "a.zip").read_bytes() == b"mine"
+    with PartialFile(tmp_path, "a.zip", overwrite=True) as file:
+        file.write(b"new")
+    assert (tmp_path / "a.zip").read_bytes() == b"new"
 
 
 def test_a_place_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
