@@ -11,7 +11,12 @@ from hanzo_twin.cli.output import Force, Json, emit, note, say, table
 from hanzo_twin.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hanzo_twin.scene.diff import Change
     from hanzo_twin.scene.load import Reference
+
+_ALIKE = 4
 
 
 def register(app: typer.Typer) -> None:
@@ -76,16 +81,33 @@ def diff(
     if json:
         emit({"equal": not changes, "changes": [change.to_dict() for change in changes]})
     elif changes:
-        signs = {"added": "+", "removed": "-", "changed": "~"}
-        table(
-            ("", "THING", "PATH", "FIELD", "OLD", "NEW"),
-            ((signs[each.kind], each.thing, each.path, each.field, each.old, each.new) for each in changes),
-            empty="",
-        )
+        _show_changes(changes)
     else:
         say("The scenes are equal.")
     if changes:
         raise typer.Exit(1)
+
+
+def _show_changes(changes: Sequence[Change]) -> None:
+    from hanzo_twin.scene.diagnostics import grouped
+
+    signs = {"added": "+", "removed": "-", "changed": "~"}
+    rows = []
+    for group in grouped(changes, _kind):
+        several = len(group) > _ALIKE
+        for each in group[:1] if several else group:
+            path = f"{each.path} and {len(group) - 1} others" if several else each.path
+            rows.append((signs[each.kind], each.thing, path, each.field, each.old, each.new))
+    table(("", "THING", "PATH", "FIELD", "OLD", "NEW"), rows, empty="")
+    counts = [(sum(each.kind == kind for each in changes), kind) for kind in signs]
+    say("\n" + ", ".join(f"{count} {kind}" for count, kind in counts if count) + ".")
+    if len(rows) < len(changes):
+        note("What is alike stands in one line, with the path of the first; --json has all.")
+
+
+def _kind(change: Change) -> tuple[str, ...]:
+    attribute = change.path.rpartition(".")[2] if change.thing == "engine attribute" else ""
+    return change.kind, change.thing, attribute, change.field, change.old, change.new
 
 
 def _reference(text: str) -> Reference:

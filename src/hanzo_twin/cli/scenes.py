@@ -10,12 +10,14 @@ import typer
 from hanzo_twin.cli import scene_files
 from hanzo_twin.cli.arguments import XacroArguments, connect, every, xacro_arguments
 from hanzo_twin.cli.output import Force, Json, console, emit, note, say, table
+from hanzo_twin.cli.progress import FractionBar
 from hanzo_twin.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hanzo_twin.scene.diagnostics import Diagnosis
+    from hanzo_twin.service.engine_verdicts import EngineVerdict
     from hanzo_twin.service.problems import DiagnosisView
 
 app = typer.Typer(no_args_is_help=True, help="Scenes: library, check, convert, upload, validate, download.")
@@ -86,7 +88,14 @@ def check(
         raise InvalidInputError("--engine names no engine.", hint="Name one, several as a,b, or all.")
     several = engine is not None and (engine == ALL or "," in engine)
     found = check_scene(file, engine=None if several else engine, addresses=addresses, **loading)
-    answers = verdicts(file, found, engine_names(engine or ""), **loading) if several else ()
+    answers: list[EngineVerdict] = []
+    if several:
+        names = engine_names(engine or "")
+        with FractionBar("Asking") as bar:
+            bar.update(", ".join(names), 0.0)
+            for answer in verdicts(file, found, names, **loading):
+                answers.append(answer)
+                bar.update(", ".join(names[len(answers) :]), len(answers) / len(names))
     # Of all engines there are, one that is not installed is no fault of the scene.
     accepted = ("takes", "not installed") if engine == ALL else ("takes",)
     fine = found.ok and all(each.verdict in accepted for each in answers)
@@ -102,7 +111,7 @@ def check(
             quantities = [(each.address, each.kind, each.unit) for each in found.addresses]
             table(("ADDRESS", "KIND", "UNIT"), quantities, empty="Nothing in the scene has an address.")
         if several:
-            rows = [(each.engine, each.verdict, "; ".join(each.reasons + each.warnings)) for each in answers]
+            rows = [row for each in answers for row in _verdict_rows(each)]
             table(("ENGINE", "VERDICT", "WHY, AND WARNINGS"), rows, empty="There are no engines.")
         say(_verdict(str(file), None if several else engine, found.ok))
     if not fine:
@@ -217,6 +226,13 @@ def _show(diagnoses: Iterable[Diagnosis | DiagnosisView]) -> None:
                 others = ", ".join(other.path for other in group[1:_ALIKE])
                 line.append(f" And {len(group) - 1} others alike, which --json lists: {others}, …", style="dim")
             out.print(line, soft_wrap=True)
+
+
+def _verdict_rows(answer: EngineVerdict) -> Iterable[tuple[str, str, str]]:
+    """One for each thing that the engine has to say."""
+    first, *others = (*answer.reasons, *answer.warnings) or ("",)
+    yield answer.engine, answer.verdict, first
+    yield from (("", "", text) for text in others)
 
 
 def _verdict(scene: str, engine: str | None, valid: bool) -> str:

@@ -21,6 +21,7 @@ _COLOURS = ("tab:orange", "tab:blue", "tab:green", "tab:purple", "tab:brown", "t
 _DASHES = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 _WORST = 2
 _LEAST = 1e-12
+_LABEL = 24
 
 
 def plot_comparison(path: Path, found: Comparison) -> None:
@@ -75,11 +76,11 @@ def _draw_motion(axis: Axes, found: Comparison, measure: str, column: int, colou
         path = joint_paths(found.scene)[column]
         unit = "rad" if found.scene.joints[path].kind == "revolute" else "m"
         series = {name: run.joint_positions[:, column] for name, run in runs.items()}
-        axis.set_ylabel(f"{_short(path)} [{unit}]")
+        axis.set_ylabel(_label(path, unit))
     else:
         coordinate = _coordinate(runs, found.reference, column)
         series = {name: run.body_poses[:, column, coordinate] for name, run in runs.items()}
-        axis.set_ylabel(f"{_short(list(found.scene.bodies)[column])} {'xyz'[coordinate]} [m]")
+        axis.set_ylabel(_label(list(found.scene.bodies)[column], "m", "xyz"[coordinate]))
     for number, (name, values) in enumerate(series.items()):
         style: Any = "-" if name == found.reference else _DASHES[(number - 1) % len(_DASHES)]
         axis.plot(runs[name].times, values, color=colours[name], linestyle=style, label=name, linewidth=1.6)
@@ -156,6 +157,17 @@ def _mark(axis: Axes, found: Comparison, colours: dict[str, str]) -> None:
 
 def _words(kind: str) -> str:
     return kind.replace("_", " ")
+
+
+def _label(path: str, unit: str, coordinate: str = "") -> str:
+    """For an axis no longer than `_LABEL` letters: the name below its parent's, or by itself, or its end."""
+    room = _LABEL - len(coordinate)
+    name = _short(path)
+    if len(name) > room:
+        name = path.rpartition("/")[2]
+    if len(name) > room:
+        name = f"…{name[1 - room :]}"
+    return f"{name} {coordinate}".rstrip() + f"\n[{unit}]"
 
 
 def _short(path: str) -> str:

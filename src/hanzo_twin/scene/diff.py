@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from hanzo_twin.scene.model import Body, Mesh, Scene, Shape
-from hanzo_twin.spatial import Pose
+from hanzo_twin.spatial import FloatArray, Pose, rotation_matrix
 
 _KINDS = {
     "body": "bodies",
@@ -110,10 +110,19 @@ class _Comparison:
                     left.remove(same)
 
     def _alike(self, one: Shape, other: Shape) -> bool:
+        return one.collides == other.collides and self._same_surface(one, other)
+
+    def _same_surface(self, one: Shape, other: Shape) -> bool:
+        """Whether both fill the same place on their body, whatever frame the corners of a mesh are counted from."""
+        first, second = one.geometry, other.geometry
+        if self._equal(one.pose, other.pose) and self._equal(first, second):
+            return True
         return (
-            one.collides == other.collides
-            and self._equal(one.pose, other.pose)
-            and self._equal(one.geometry, other.geometry)
+            isinstance(first, Mesh)
+            and isinstance(second, Mesh)
+            and first.approximation == second.approximation
+            and np.array_equal(first.triangles, second.triangles)
+            and self._near(_corners(one.pose, first), _corners(other.pose, second))
         )
 
     def _changes(self, thing: str, path: str, old: Any, new: Any, prefix: str = "") -> Iterator[Change]:
@@ -124,8 +133,11 @@ class _Comparison:
             return
         if isinstance(old, Body) and isinstance(new, Body):
             yield from self._inertia(old, new)
+        skipped = _SKIPPED
+        if isinstance(old, Shape) and isinstance(new, Shape) and self._same_surface(old, new):
+            skipped += ("geometry", "pose")
         for item in fields(old):
-            if item.name not in _SKIPPED or prefix:
+            if item.name not in skipped or prefix:
                 pair = (getattr(old, item.name), getattr(new, item.name))
                 yield from self._changes(thing, path, *pair, prefix=f"{prefix}{item.name}.")
 
@@ -193,6 +205,12 @@ def _matched(first: Iterable[str], second: Iterable[str]) -> dict[str, str]:
         if names.count(name) == 1 and len(left.get(name, [])) == 1:
             same[path] = left[name][0]
     return same
+
+
+def _corners(pose: Pose, mesh: Mesh) -> FloatArray:
+    """Corners of a mesh in the frame of its body, [n, 3]."""
+    corners: FloatArray = mesh.vertices @ rotation_matrix(pose.orientation).T + pose.position
+    return corners
 
 
 def _sorted(a: str, b: str) -> tuple[str, str]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from hanzo_twin import plugins
 from hanzo_twin.engines.port import load_engine
 from hanzo_twin.errors import NotInstalledError
-from hanzo_twin.scene.diagnostics import sentence
+from hanzo_twin.scene.diagnostics import Diagnosis, sentence
 from hanzo_twin.service.scene_check import SceneReport, check_scene
 
 ALL = "all"
@@ -51,18 +52,21 @@ def engine_names(text: str) -> tuple[str, ...]:
 
 def verdicts(
     source: str | os.PathLike[str], report: SceneReport, engines: Sequence[str], **loading: Any
-) -> tuple[EngineVerdict, ...]:
-    """What each of ``engines`` says about the scene that ``report`` (of no engine) is about.
+) -> Iterator[EngineVerdict]:
+    """What each of ``engines`` says about the scene that ``report`` (of no engine) is about, as it is known.
 
-    A scene with errors of its own is refused by all, and none is asked.
+    A scene with errors of its own is refused by all, and none is asked. Each engine is asked in a process of its own,
+    as many at one time as there are processors.
 
     Args:
         loading: as for `check_scene`.
     """
     if not report.ok:
         reasons = ("The scene has errors of its own.",)
-        return tuple(EngineVerdict(engine=engine, verdict="refuses", reasons=reasons) for engine in engines)
-    return tuple(_verdict(source, report, engine, loading) for engine in engines)
+        yield from (EngineVerdict(engine=engine, verdict="refuses", reasons=reasons) for engine in engines)
+        return
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        yield from threads.map(lambda engine: _verdict(source, report, engine, loading), engines)
 
 
 def _verdict(
@@ -74,8 +78,7 @@ def _verdict(
         return EngineVerdict(engine=engine, verdict="not installed", reasons=(missing.hint,))
     own = [diagnosis for diagnosis in found.diagnoses if diagnosis not in report.diagnoses]
     told = {
-        severity: tuple(f"{each.path}: {sentence(each.message)}" for each in own if each.severity == severity)
-        for severity in ("error", "warning")
+        severity: tuple(_told(each) for each in own if each.severity == severity) for severity in ("error", "warning")
     }
     return EngineVerdict(
         engine=engine,
@@ -83,3 +86,9 @@ def _verdict(
         reasons=told["error"],
         warnings=told["warning"],
     )
+
+
+def _told(diagnosis: Diagnosis) -> str:
+    """Its message, which names the prim or does not."""
+    text = sentence(diagnosis.message)
+    return text if f"'{diagnosis.path}'" in text else f"{diagnosis.path}: {text}"

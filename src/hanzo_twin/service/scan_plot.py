@@ -47,8 +47,8 @@ def draw(seen: Observation, hits: tuple[Hit, ...], output: Path) -> None:
     all_axes = figure.subplots(1, 2 if closer else 1, squeeze=False)[0]
     for axes in all_axes:
         _scatter(axes, hits, clouds, around)
-    all_axes[0].set_title("all that came back" if closer else "from above")
     if closer:
+        all_axes[0].set_title("all that came back")
         all_axes[1].set_title("what stands about the lidar")
         all_axes[1].set_xlim(-_MARGIN * near, _MARGIN * near)
         all_axes[1].set_ylim(-_MARGIN * near, _MARGIN * near)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -301,6 +302,11 @@ def test_scenes_are_composed_compared_and_asked_of_every_engine(tmp_path: Path) 
     assert other.returncode == 1
     added = {change["path"] for change in json.loads(other.stdout)["changes"] if change["kind"] == "added"}
     assert "/room/arm/link_1" in added
+    told = hanzo_twin("scene", "diff", "library:room", cell)
+    assert re.search(r"^\+  joint +/room/arm/joint_1 and 5 others +revolute", told.stdout, re.MULTILINE)
+    count = len(json.loads(other.stdout)["changes"])
+    assert re.search(rf"^{count} added\.$", told.stdout, re.MULTILINE)
+    assert "--json has all" in told.stderr
     asked = hanzo_twin("scene", "check", cell, "--engine", "mujoco,kinematic", "--addresses", "--json")
     found = json.loads(asked.stdout)
     assert {each["engine"]: each["verdict"] for each in found["engines"]} == {"mujoco": "takes", "kinematic": "takes"}

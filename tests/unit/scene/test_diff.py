@@ -3,13 +3,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hanzo_twin.scene.convert.sdf import write
 from hanzo_twin.scene.diff import Change, compare_scenes
 from hanzo_twin.scene.load import load_scene
-from hanzo_twin.scene.model import Scene, Sphere
-from hanzo_twin.spatial import Pose
+from hanzo_twin.scene.model import Mesh, Scene, Sphere
+from hanzo_twin.spatial import FloatArray, Pose
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -98,3 +99,21 @@ def test_a_shape_that_only_has_another_path_is_the_same(arm: Scene) -> None:
     shapes = (replace(body.shapes[0], path=f"{path}/elsewhere"), *body.shapes[1:])
     moved = replace(arm, bodies={**arm.bodies, path: replace(body, shapes=shapes)})
     assert [each for each in compare_scenes(arm, moved) if each.thing == "shape"] == []
+
+
+def test_a_mesh_counted_from_another_frame_is_the_same_surface(arm: Scene) -> None:
+    path, body = next(iter(arm.bodies.items()))
+    corners = np.array([[0.0, 0.0, 0.0], [0.1, 0.0, 0.0], [0.0, 0.2, 0.0], [0.0, 0.0, 0.3]])
+    triangles = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+    half = np.sqrt(0.5)
+    turned = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])  # by −90° about Z
+
+    def scene(vertices: FloatArray, pose: Pose) -> Scene:
+        shape = replace(body.shapes[0], geometry=Mesh(vertices=vertices, triangles=triangles), pose=pose)
+        return replace(arm, bodies={**arm.bodies, path: replace(body, shapes=(shape,))})
+
+    first = scene(corners, Pose(position=np.zeros(3), orientation=np.array([1.0, 0.0, 0.0, 0.0])))
+    moved = Pose(position=np.array([0.5, 0.0, -0.1]), orientation=np.array([half, 0.0, 0.0, half]))
+    same = (corners - moved.position) @ turned.T
+    assert compare_scenes(first, scene(same, moved)) == ()
+    assert [each.field for each in compare_scenes(first, scene(same + 0.01, moved))] == ["geometry", "pose"]
