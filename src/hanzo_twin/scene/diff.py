@@ -133,7 +133,7 @@ class _Comparison:
             return
         if isinstance(old, Body) and isinstance(new, Body):
             yield from self._inertia(old, new)
-        skipped = _SKIPPED
+        skipped: tuple[str, ...] = _SKIPPED
         if isinstance(old, Shape) and isinstance(new, Shape) and self._same_surface(old, new):
             skipped += ("geometry", "pose")
         for item in fields(old):
