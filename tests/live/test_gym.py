@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
+import httpx
 import numpy as np
 import psutil
 import pytest
@@ -24,6 +25,7 @@ from hanzo_twin.errors import (
     InvalidInputError,
     NotFoundError,
     SessionLostError,
+    SimulationError,
 )
 from hanzo_twin.gym import gym_pb2
 from hanzo_twin.gym.remote import RemoteVectorEnv
@@ -114,6 +116,41 @@ def test_garbage_is_refused_by_name_and_the_worlds_go_on(client: Client) -> None
         assert caught.value.hint.startswith(hint)
     client.reset_gym_env(env.id, seed=1, options={"reset_mask": [True, True]})
     assert client.step_gym_env(env.id, [[0.0], [0.0]]).terminated == [False, False]
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_remote_environment_refuses_what_the_wire_cannot_carry(client: Client) -> None:
+    env = client.create_gym_env(task="pendulum", num_envs=2, obs_type="flat", domain_randomization=True)
+    worlds = RemoteVectorEnv(env.address, env.token)
+    ours = hanzo_twin.make_vec(task="pendulum", num_envs=2, domain_randomization=True)
+    drawn, expected = worlds.reset(seed=1)[1]["randomization"], ours.reset(seed=1)[1]["randomization"]
+    assert sorted(drawn) == sorted(expected)
+    for name, values in expected.items():
+        assert np.array_equal(drawn[name], values)
+        assert drawn[name].dtype == values.dtype
+    with pytest.raises(InvalidInputError, match=r"The seed is \d+.\n  Allowed over gRPC: 0 to 4611686018427387903"):
+        worlds.reset(seed=2**63)
+    with pytest.raises(InvalidInputError, match=r"A seed is '1.5'"):
+        worlds.reset(seed=1.5)  # type: ignore[arg-type]
+    with pytest.raises(CommandError, match="actions must be an array of numbers, got 'x'"):
+        worlds.step("x")
+    with pytest.raises(CommandError, match=r"actions must be an array of numbers, got \[\[0\], \[0, 1\]\]"):
+        worlds.step([[0], [0, 1]])
+    half = np.zeros((2, 1), dtype=np.float16)
+    assert np.array_equal(worlds.step(half)[0], ours.step(half)[0])
+    worlds.close()
+    with pytest.raises(SimulationError, match=r"The environment was closed.\n  Create another one"):
+        worlds.step(half)
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_body_that_does_not_fit_points_to_the_description(client: Client) -> None:
+    for body in (b'{"task": "pendulum", "num_envs": 0}', b"{"):
+        answer = httpx.post(f"{client.url}/v1/gym/envs", content=body, headers={"content-type": "application/json"})
+        assert answer.status_code in (400, 422)
+        assert answer.json()["hint"] == "What POST /v1/gym/envs takes, with an example, stands at /docs."
+    with pytest.raises(InvalidInputError, match=r"organization: must be 1 to 63 letters"):
+        client.create_gym_env(task="pendulum", organization="")
 
 
 @pytest.mark.usefixtures("nobody")

@@ -88,7 +88,11 @@ async def _invalid(request: Request, error: Exception) -> Response:
     problems = validation_lines(error.errors())
     if any(each["type"] == "json_invalid" for each in error.errors()):
         return problem_response(
-            plain_problem(400, "The body is not valid JSON.").model_copy(update={"problems": problems})
+            plain_problem(
+                400,
+                "The body is not valid JSON.",
+                hint=f"What {request.method} {_operation(request)} takes, with an example, stands at /docs.",
+            ).model_copy(update={"problems": problems})
         )
     count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
     problem = Problem(
@@ -96,10 +100,16 @@ async def _invalid(request: Request, error: Exception) -> Response:
         title="Invalid input",
         status=422,
         detail="\n".join([f"The request has {count}:", *(f"  {line}" for line in problems[:20])]),
+        hint=f"What {request.method} {_operation(request)} takes, with an example, stands at /docs.",
         code="invalid-input",
         problems=problems,
     )
     return problem_response(problem)
+
+
+def _operation(request: Request) -> str:
+    """The path as the description of the API writes it."""
+    return str(getattr(request.scope.get("route"), "path", request.url.path))
 
 
 def validation_lines(errors: Sequence[Any]) -> list[str]:

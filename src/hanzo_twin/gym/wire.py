@@ -28,7 +28,9 @@ def from_array(message: pb.Array) -> np.ndarray:
     """Raises InvalidInputError when type, shape and bytes do not fit each other."""
     shape = tuple(message.shape)
     if message.dtype not in _DTYPES:
-        raise InvalidInputError(f"An array came of type '{message.dtype}'.", hint=f"Allowed: {', '.join(_DTYPES)}.")
+        raise InvalidInputError(
+            f"An array came of type '{message.dtype}'.", hint=f"Allowed: {', '.join(sorted(_DTYPES))}."
+        )
     dtype = np.dtype(message.dtype)
     if math.prod(shape) * dtype.itemsize != len(message.data) or len(shape) > _DIMENSIONS:
         raise InvalidInputError(f"An array of type {dtype} and shape {shape} came with {len(message.data)} bytes.")

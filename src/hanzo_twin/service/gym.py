@@ -6,6 +6,7 @@ Each is a process on this machine. One that ended is never revived: its calls sa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 from functools import lru_cache
@@ -86,7 +87,11 @@ async def _definition(platform: Platform, request: GymRequest) -> dict[str, Any]
 
 async def list_envs(platform: Platform, *, organization: str | None = None) -> list[GymEnvView]:
     """Environments that serve, oldest first."""
-    return [await _view(platform, record) for record in await _living(platform, organization=organization)]
+    views = []
+    for record in await _living(platform, organization=organization):
+        with contextlib.suppress(SessionLostError):  # It stopped serving, and its process is about to end.
+            views.append(await _view(platform, record))
+    return views
 
 
 async def get_env(platform: Platform, env: str) -> GymEnvView:

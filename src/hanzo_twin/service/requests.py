@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from hanzo_twin.definition.base import Name
 from hanzo_twin.errors import nearest
 
 _JOINT = "/World/arm/joint_1"
@@ -116,9 +117,7 @@ class ValidateRequest(Request):
 class GymRequest(Request):
     """An environment to make: the arguments of `hanzo_twin.make_vec`."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"twin_id": "arm-1", "task": "reach", "num_envs": 8, "step_hz": 60}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"task": "pendulum", "num_envs": 8, "obs_type": "flat"}]})
 
     twin_id: Annotated[str | None, Field(description="Name or id of a twin; none for a task's own scene.")] = None
     task: Annotated[str | None, Field(description="Name of the task.", max_length=200)] = None
@@ -132,7 +131,7 @@ class GymRequest(Request):
         bool | dict[str, Any], Field(description="Whether, or how, parameters are drawn for each episode.")
     ] = False
     num_envs: Annotated[int, Field(ge=1, description="Worlds that step together.")] = 1
-    organization: Annotated[str, Field(description="Owner.", max_length=63)] = "default"
+    organization: Annotated[Name, Field(description="Owner.")] = "default"
 
 
 class GymResetRequest(Request):
@@ -160,12 +159,10 @@ class JobRequest(Request):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [
-                {"kind": "train", "spec": {"task": "pendulum-swing-up", "algo": "ppo", "total_steps": 200_000}}
-            ]
+            "examples": [{"kind": "train", "spec": {"task": "pendulum", "algo": "ppo", "total_steps": 200_000}}]
         }
     )
 
     kind: Annotated[str, Field(description="Kind of job, such as `train`.", max_length=63)]
     spec: Annotated[dict[str, Any], Field(description="What shall be done; see the kind.", max_length=1000)] = {}
-    organization: Annotated[str, Field(description="Owner.", max_length=63)] = "default"
+    organization: Annotated[Name, Field(description="Owner.")] = "default"

@@ -77,7 +77,7 @@ class Tracker:
         """Draw the curves; None where matplotlib is not installed, or the disk is full."""
         try:
             return draw_curves(read_metrics(self._path), self._curves, title)
-        except OSError:
+        except (OSError, OutputError):  # a picture is no reason to end a run
             return None
 
     def close(self, *, succeeded: bool) -> None:

@@ -23,7 +23,7 @@ from hanzo_twin.rl.training.policy import Policy
 from hanzo_twin.rl.training.run_folder import RunFolder
 from hanzo_twin.rl.training.sb3 import TwinVecEnv
 from hanzo_twin.rl.training.spec import TrainingSpec, parse_spec
-from hanzo_twin.rl.training.tracking import read_metrics
+from hanzo_twin.rl.training.tracking import Tracker, read_metrics
 from hanzo_twin.rl.training.train import train
 
 SHORT: dict[str, Any] = {
@@ -271,6 +271,15 @@ def test_a_checkpoint_that_was_not_finished_is_not_used(tmp_path: Path) -> None:
     (before.folder / "state.json").write_bytes(b"{")
     with pytest.raises(InvalidInputError, match=r"None of the checkpoints in .* is whole"):
         checkpoints.latest(told.append)
+
+
+def test_a_picture_that_cannot_be_written_ends_no_run(tmp_path: Path) -> None:
+    tracker = Tracker(tmp_path, steps=0, tracking_uri=None, name="run", parameters={}, say=lambda _: None)
+    tracker.log(1, {"rollout/return_mean": 1.0})
+    assert tracker.draw("run") == tmp_path / "curves.png"
+    (tmp_path / "curves.png").unlink()
+    (tmp_path / "curves.png").mkdir()
+    assert tracker.draw("run") is None
 
 
 def test_the_page_on_training_lists_every_setting_with_its_default() -> None:
