@@ -14,7 +14,7 @@ from typing import Any
 from hanzo_twin.errors import InvalidInputError, OutputError, SceneError
 from hanzo_twin.scene import library
 from hanzo_twin.scene.convert import convert
-from hanzo_twin.scene.convert.convert import check_new
+from hanzo_twin.scene.convert.convert import check_new, writing
 from hanzo_twin.scene.diagnostics import Diagnosis
 from hanzo_twin.scene.findings import Findings, Refusal
 from hanzo_twin.scene.load import ONE_AT_A_TIME, Files, LoadOptions, Reference, inspect_scene
@@ -73,9 +73,10 @@ def write_composition(
         ConflictError: the target is there already. OutputError: it cannot be written.
     """
     path = Path(target)
-    _check_target(path)
-    if not overwrite:
-        check_new(path)
+    with writing(path):
+        _check_target(path)
+        if not overwrite:
+            check_new(path)
     findings = Findings()
     converted: dict[str, str] = {}
     draft = path.with_name(f".{path.stem}.draft{path.suffix}")
@@ -96,7 +97,8 @@ def write_composition(
             f"'{path}' cannot be written: {failure.strerror or failure}.", hint="Name a folder that can be written."
         ) from failure
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # Its name may be too long to be there.
+            draft.unlink(missing_ok=True)
         with suppress(OSError):  # It holds parts, or was never made.
             folder.rmdir()
     return Composed(file=str(path), converted=converted, diagnoses=diagnoses)

@@ -62,7 +62,7 @@ class Findings:
             self.error(refusal.code, path, refusal.message, refusal.remedy)
         except OSError as failure:
             name = str(failure.filename or "")
-            what = f"'{name[:_SHOWN]}{'…' if len(name) > _SHOWN else ''}'" if name else "A file"
+            what = f"'{name[:_SHOWN]}{'…' if len(name) > _SHOWN else ''}'" if name else "A file that it needs"
             self.error("file-unreadable", path, f"{what} cannot be read: {failure.strerror or failure}.", _CORRECT)
         except RecursionError:
             self.error("too-deep", path, "Its parts are nested too deep to be read.", "Flatten it.")

@@ -30,6 +30,13 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
             "not-usd",
             "USD cannot read it: it has bytes that are not text.",
         ),
+        (
+            "array.usda",
+            b'#usda 1.0\n# ))))\ndef Xform "a"\n{\n    float[] x = ' + b"[" * 200_000,
+            "too-deep",
+            "Its brackets are nested more than 2000 deep.",
+        ),
+        ("prims.usd", b"#usda 1.0\n" + b'def "a" {\n' * 200_000 + b"}\n" * 200_000, "too-deep", None),
         ("junk.usdz", b"PK\x03\x04 not a zip", "not-usd", None),
         (
             "syntax.usda",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -80,21 +81,17 @@ def convert(
     """
     path = Path(target)
     module = _writer_of(path)
-    _check_target(Path(source), path)
-    if not overwrite:
-        check_new(path)
-        check_new(meshes_folder(path))
+    with writing(path):
+        _check_target(Path(source), path)
+        if not overwrite:
+            check_new(path)
+            check_new(meshes_folder(path))
     scene = load_scene(source, composition=composition, floating_base=floating_base, xacro_arguments=xacro_arguments)
     writer = cast("Writer", import_module(module))
-    try:
-        with TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
-            draft = Path(folder) / path.name
-            entries = [*of_loading(scene.diagnoses), *writer.write(scene, draft)]
-            files = _move(Path(folder), path.parent)
-    except OSError as failure:
-        raise OutputError(
-            f"'{path}' cannot be written: {failure.strerror or failure}.", hint="Name a folder that can be written."
-        ) from failure
+    with writing(path), TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
+        draft = Path(folder) / path.name
+        entries = [*of_loading(scene.diagnoses), *writer.write(scene, draft)]
+        files = _move(Path(folder), path.parent)
     entries += kept(scene, entries)
     return ConversionReport(
         source=os.fspath(source),
@@ -102,6 +99,17 @@ def convert(
         files=(str(path), *(file for file in files if file != str(path))),
         entries=tuple(sorted(dict.fromkeys(entries), key=lambda entry: _ORDER[entry.outcome])),
     )
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What the system refuses inside, where ``path`` is to be written, becomes an `OutputError`."""
+    try:
+        yield
+    except OSError as failure:
+        raise OutputError(
+            f"'{path}' cannot be written: {failure.strerror or failure}.", hint="Name a folder that can be written."
+        ) from failure
 
 
 def check_new(path: Path) -> None:

@@ -7,12 +7,13 @@ Every prim gets the path that the scene gives it, so addresses stay valid. Prims
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 import newton_usd_schemas  # noqa: F401 - registers the Newton schemas, which must happen before the first stage
-from pxr import Usd, UsdGeom, UsdPhysics
+from pxr import Tf, Usd, UsdGeom, UsdPhysics
 
 from hanzo_twin.scene.convert.report import Entry, changed
 from hanzo_twin.scene.convert.usd_bodies import write_body
@@ -35,13 +36,24 @@ from hanzo_twin.spatial import Pose
 def write(scene: Scene, path: Path) -> list[Entry]:
     """Write ``scene`` to ``path`` (.usd, .usda or .usdc); see `Writer`."""
     scene, entries = _separated(scene)
-    stage = Usd.Stage.CreateNew(str(path))
+    with _as_os_error():
+        stage = Usd.Stage.CreateNew(str(path))
     UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.z)
     UsdGeom.SetStageMetersPerUnit(stage, 1.0)
     UsdPhysics.SetStageKilogramsPerUnit(stage, 1.0)
     entries += _Writer(stage, scene).write()
-    stage.GetRootLayer().Save()
+    with _as_os_error():
+        stage.GetRootLayer().Save()
     return entries
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    """What USD says where a file cannot be written, such as on a full disk."""
+    try:
+        yield
+    except Tf.ErrorException:
+        raise OSError("USD could not write all of it; the disk may be full") from None
 
 
 def _separated(scene: Scene) -> tuple[Scene, list[Entry]]:

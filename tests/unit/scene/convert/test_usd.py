@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hanzo_twin.errors import InvalidInputError, OutputError, SceneError
+from hanzo_twin.scene.composition import write_composition
 from hanzo_twin.scene.convert import convert
 from hanzo_twin.scene.load import load_scene
 
@@ -107,3 +110,33 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match="cannot be written: Permission denied"):
         convert(PENDULUM, tmp_path / "out.usda")
+
+
+@pytest.fixture
+def _disk_of_one_kilobyte() -> Iterator[None]:
+    """No file of this process grows beyond that; writing on fails as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("_disk_of_one_kilobyte")
+@pytest.mark.parametrize("name", ["out.usda", "out.usdc", "out.xml", "out.sdf"])
+def test_what_was_there_stays_where_the_disk_is_full(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("old")
+
+    with pytest.raises(
+        OutputError, match=rf"out\{Path(name).suffix}' cannot be written: .*(File too large|the disk may be full)"
+    ):
+        convert(TABLE, tmp_path / name, overwrite=True)
+
+    assert (tmp_path / name).read_text() == "old"
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+def test_a_name_that_the_system_refuses(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be written: File name too long"):
+        convert(PENDULUM, tmp_path / f"{'a' * 300}.usda")
+    with pytest.raises(OutputError, match="cannot be written: File name too long"):
+        write_composition(PENDULUM, [], tmp_path / f"{'a' * 300}.usda", overwrite=True)
