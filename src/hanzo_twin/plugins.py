@@ -41,6 +41,7 @@ def load(group: str, name: str) -> Any:
 
     Raises:
         UnsupportedError: nobody registered that name; the hint lists those who did.
+        UnsupportedError: it is not where its entry point says, or its module is no Python.
         NotInstalledError: the module is there but a package it needs is not.
     """
     point = _installed(group).get(name)
@@ -50,10 +51,17 @@ def load(group: str, name: str) -> Any:
         raise UnsupportedError(what, hint=nearest(name, names(group)))
     try:
         return point.load()
+    except (AttributeError, SyntaxError) as wrong:
+        raise UnsupportedError(
+            f"The {kind} '{name}' cannot be loaded from '{point.value}': {wrong}.",
+            hint="Correct its package, or uninstall it.",
+        ) from wrong
     except ModuleNotFoundError as missing:
         raise NotInstalledError(
             f"The {kind} '{name}' needs the package '{missing.name}', which is not installed.",
-            hint=install_hint(name, requires("hanzo-twin") or (), sys.version_info[:2]),
+            hint=install_hint(name, requires("hanzo-twin") or (), sys.version_info[:2])
+            if point.value.startswith("hanzo_twin.")
+            else f"Install it, or correct the import: '{name}' comes from '{point.value}'.",
         ) from missing
 
 

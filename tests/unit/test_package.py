@@ -16,7 +16,7 @@ import pytest
 
 import hanzo_twin
 from hanzo_twin import plugins
-from hanzo_twin.errors import NotInstalledError
+from hanzo_twin.errors import NotInstalledError, UnsupportedError
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "src" / "hanzo_twin"
@@ -174,3 +174,20 @@ def test_the_lock_file_holds_every_direct_dependency() -> None:
     assert {name.replace("_", "-").replace(".", "-") for name in names} <= {
         name.replace("_", "-").replace(".", "-") for name in locked
     }, "run: make lock"
+
+
+def test_a_plugin_that_cannot_be_loaded_is_named_with_where_it_comes_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "their_broken.py").write_text("x = (\n")
+    (tmp_path / "their_missing.py").write_text("import no_such_package_of_theirs\n")
+    values = {"gone": "pathlib:NOTHING", "broken": "their_broken:X", "missing": "their_missing:X"}
+    points = {name: metadata.EntryPoint(name=name, group=plugins.TASKS, value=value) for name, value in values.items()}
+    monkeypatch.setattr(plugins, "_installed", lambda group: points)
+    with pytest.raises(UnsupportedError, match=r"The task 'gone' cannot be loaded from 'pathlib:NOTHING': .*attribute"):
+        plugins.load(plugins.TASKS, "gone")
+    with pytest.raises(UnsupportedError, match=r"The task 'broken' cannot be loaded from 'their_broken:X': .*closed"):
+        plugins.load(plugins.TASKS, "broken")
+    with pytest.raises(NotInstalledError, match=r"Install it, or correct the import: 'missing' comes from 'their_m"):
+        plugins.load(plugins.TASKS, "missing")

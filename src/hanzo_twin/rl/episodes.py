@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from hanzo_twin.engines.port import Batch
 from hanzo_twin.engines.state import SimState
-from hanzo_twin.errors import InvalidInputError
+from hanzo_twin.errors import HanzoTwinError, InvalidInputError
 from hanzo_twin.rl.actions import action_map
 from hanzo_twin.rl.chance import Draws, Words, seed_words
 from hanzo_twin.rl.delay import CommandDelay
 from hanzo_twin.rl.randomization import ACTUATOR_DELAY, Randomization
 from hanzo_twin.rl.randomizer import Randomizer, Values
 from hanzo_twin.rl.task import Task
-from hanzo_twin.rl.task_check import check_bodies, check_observations, check_outcomes
+from hanzo_twin.rl.task_check import check_bodies, check_observations, check_outcomes, failure
 from hanzo_twin.rl.world import Start, World
 from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
 
@@ -182,8 +182,13 @@ class Episodes:
         self.batch.reset(envs)
         world.refresh()
         start = Start(world, envs, draws)
-        for term in self.task.start:
-            term(start)
+        try:
+            for term in self.task.start:
+                term(start)
+        except HanzoTwinError:
+            raise
+        except Exception as failed:  # code of whoever wrote the task: what it raises is told with its place
+            raise failure(self.task.name, "start", failed, world) from failed
         start.commit()
         self.actions.reset(envs, world)
         if self._delay is not None:
@@ -218,7 +223,7 @@ class Episodes:
         over = np.count_nonzero(self._over) > 0
         values = self._final_values(diverged, ends) if over else {}
         if self.task.remember is not None:
-            self.task.remember(world)
+            self._remember(self.task.remember)
         if pending is not None:
             self._begin(np.flatnonzero(pending), {})
         observations = self._observe()
@@ -289,6 +294,14 @@ class Episodes:
             values["level"] = (self.world.level.copy(), over.copy())
         return values
 
+    def _remember(self, remember: Callable[[World], None]) -> None:
+        try:
+            remember(self.world)
+        except HanzoTwinError:
+            raise
+        except Exception as failed:  # code of whoever wrote the task: what it raises is told with its place
+            raise failure(self.task.name, "remember", failed, self.world) from failed
+
     def _step_draws(self) -> Draws:
         return Draws(self._seeds, self._episodes, self.world.steps)
 
@@ -313,7 +326,7 @@ class Episodes:
         self.world.steps += 1
         self.world.refresh()
         if self.task.remember is not None:
-            self.task.remember(self.world)
+            self._remember(self.task.remember)
 
     def observe(self) -> ObservationArray:
         """What an agent sees now [N, size]."""

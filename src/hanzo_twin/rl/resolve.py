@@ -25,6 +25,7 @@ from hanzo_twin.errors import (
 )
 from hanzo_twin.rl.randomization import Randomization, from_definition, usual
 from hanzo_twin.rl.task import Recipe, Task
+from hanzo_twin.rl.task_check import failure
 from hanzo_twin.scene.library import SCHEME
 from hanzo_twin.scene.load import FORMATS, load_scene
 from hanzo_twin.scene.model import Scene
@@ -97,7 +98,7 @@ def resolve(
     found = _of_recipe(recipe, task) if twin_id is None else find_twin(twin_id)
     if recipe is None and not isinstance(task, Task):
         recipe = _load_recipe(found.task or DEFAULT_TASK)
-    chosen = task if isinstance(task, Task) else (recipe or _load_recipe(DEFAULT_TASK)).build(found.scene)
+    chosen = task if isinstance(task, Task) else _build(recipe or _load_recipe(DEFAULT_TASK), found.scene)
     if not isinstance(chosen, Task):
         raise InvalidInputError(
             f"The recipe '{found.task if recipe is None else recipe.name}' built {type(chosen).__name__}.",
@@ -184,6 +185,15 @@ def _recipe(task: str | Task | Recipe | None) -> Recipe | None:
         f"task must be a name, a Task or a Recipe, got {type(task).__name__}.",
         hint=f"Names: {', '.join(plugins.names(plugins.TASKS))}.",
     )
+
+
+def _build(recipe: Recipe, scene: Scene) -> Task:
+    try:
+        return recipe.build(scene)
+    except HanzoTwinError:
+        raise
+    except Exception as failed:  # code of whoever wrote the task: what it raises is told with its place
+        raise failure(recipe.name, "build", failed) from failed
 
 
 def _load_recipe(name: str) -> Recipe:

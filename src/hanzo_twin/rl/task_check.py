@@ -57,19 +57,23 @@ def check_outcomes(task: Task, world: World) -> None:
             _check(task, "success", _read(task, "success", task.success, world), shape, "b")
 
 
+def failure(task: str, what: str, failed: Exception, world: World | None = None) -> InvalidInputError:
+    """What is said of an exception that the code of a task raised in its ``what``: which, and where."""
+    last = traceback.extract_tb(failed.__traceback__)[-1]
+    memory = "" if world is None else ", ".join(sorted(world.memory)) or "nothing"
+    return InvalidInputError(
+        f"The {what} of the task '{task}' failed: {type(failed).__name__}: {failed} ({last.filename}:{last.lineno}).",
+        hint=f"world.memory holds {memory}." if memory and isinstance(failed, KeyError) else "",
+    )
+
+
 def _read(task: Task, what: str, read: Callable[[World], object], world: World) -> _Array:
     try:
         found: _Array = np.asarray(read(world))
     except HanzoTwinError:
         raise
-    except Exception as failed:
-        last = traceback.extract_tb(failed.__traceback__)[-1]
-        memory = ", ".join(sorted(world.memory)) or "nothing"
-        raise InvalidInputError(
-            f"The {what} of the task '{task.name}' failed: {type(failed).__name__}: {failed} "
-            f"({last.filename}:{last.lineno}).",
-            hint=f"world.memory holds {memory}." if isinstance(failed, KeyError) else "",
-        ) from failed
+    except Exception as failed:  # code of whoever wrote the task: what it raises is told with its place
+        raise failure(task.name, what, failed, world) from failed
     return found
 
 

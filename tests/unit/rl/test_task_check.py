@@ -67,6 +67,19 @@ def test_a_term_that_does_not_fit_is_named(task: Task, message: str) -> None:
         begin(task)
 
 
+def raising(_: Any) -> Any:
+    raise ValueError("oops")
+
+
+@pytest.mark.parametrize("part", ["start", "remember"])
+def test_what_the_code_of_a_task_raises_is_told_with_its_place(part: str) -> None:
+    task = replace(TASK, start=(raising,)) if part == "start" else replace(TASK, remember=raising)
+    with pytest.raises(
+        InvalidInputError, match=rf"The {part} of the task 'push' failed: ValueError: oops \(.*py:\d+\)"
+    ):
+        begin(task)
+
+
 def test_names_that_the_scene_has_not_are_refused_when_the_environment_is_made() -> None:
     with pytest.raises(NotFoundError, match="The task 'push' reads the body '/nope', which the scene has not"):
         begin(replace(TASK, bodies=("/nope",)))
@@ -98,6 +111,8 @@ def test_what_is_no_task_is_refused() -> None:
 def test_recipes_that_build_something_else_are_refused() -> None:
     recipe = Recipe(name="push", summary="push", scene=scenes.cart, build=lambda scene: TASK)
     nothing: Any = lambda *_: None  # noqa: E731
+    with pytest.raises(InvalidInputError, match="The build of the task 'push' failed: ValueError: oops"):
+        hanzo_twin.make(task=replace(recipe, build=raising))
     with pytest.raises(InvalidInputError, match="The recipe 'push' built NoneType"):
         hanzo_twin.make(task=replace(recipe, build=nothing))
     with pytest.raises(InvalidInputError, match="The scene of the recipe 'push' is NoneType"):

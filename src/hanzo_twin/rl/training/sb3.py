@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import VecEnv
 
+from hanzo_twin.errors import InvalidInputError
 from hanzo_twin.rl.vector_env import TwinVectorEnv
 
 
@@ -19,6 +22,16 @@ class TwinVecEnv(VecEnv):  # type: ignore[misc]  # stable-baselines3 is not foll
     """
 
     def __init__(self, env: TwinVectorEnv) -> None:
+        if env.autoreset_mode is not AutoresetMode.SAME_STEP:
+            raise InvalidInputError(
+                f"stable-baselines3 cannot step an environment whose autoreset_mode is '{env.autoreset_mode.value}'.",
+                hint="Make it with autoreset_mode='SameStep'.",
+            )
+        if not isinstance(env.single_observation_space, spaces.Box):
+            raise InvalidInputError(
+                "The observations are dictionaries, and flat ones are needed here.",
+                hint="Make it with obs_type='flat', or give stable-baselines3 single environments (make_vec_env).",
+            )
         self.env = env  # the base class asks it for its render mode
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
         self._actions: np.ndarray | None = None

@@ -18,9 +18,10 @@ from hanzo_twin.rl.training.mlflow_run import MlflowRun
 from hanzo_twin.rl.training.reasons import reason
 
 METRICS, CURVES = "metrics.jsonl", "curves.png"
+_RATE = "success rate"
 _PANELS = (
     ("return", ("rollout/return_mean", "evaluation/return_mean")),
-    ("success rate", ("rollout/success_rate", "evaluation/success_rate")),
+    (_RATE, ("rollout/success_rate", "evaluation/success_rate")),
     ("episode length [steps]", ("rollout/length_mean", "evaluation/length_mean")),
     ("steps per second", ("time/steps_per_s",)),
 )
@@ -140,6 +141,8 @@ def draw_curves(rows: list[dict[str, float]], path: Path, title: str) -> Path | 
                     linewidth=1.4,
                 )
         axis.set_ylabel(label)
+        if label == _RATE:
+            axis.set_ylim(-0.03, 1.03)
         axis.grid(alpha=0.3)
     axes[0].legend(loc="best", fontsize="small")
     axes[0].set_title(title)

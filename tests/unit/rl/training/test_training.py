@@ -273,6 +273,17 @@ def test_a_checkpoint_that_was_not_finished_is_not_used(tmp_path: Path) -> None:
         checkpoints.latest(told.append)
 
 
+def test_stable_baselines_steps_flat_worlds_that_begin_again_at_once() -> None:
+    for mode, kind, message in (
+        ("NextStep", "flat", "autoreset_mode='SameStep'"),
+        ("SameStep", "dict", "obs_type='flat'"),
+    ):
+        worlds = hanzo_twin.make_vec(task="pendulum", num_envs=2, autoreset_mode=mode, obs_type=kind)
+        with pytest.raises(InvalidInputError, match=message):
+            TwinVecEnv(worlds)
+        worlds.close()
+
+
 def test_a_picture_that_cannot_be_written_ends_no_run(tmp_path: Path) -> None:
     tracker = Tracker(tmp_path, steps=0, tracking_uri=None, name="run", parameters={}, say=lambda _: None)
     tracker.log(1, {"rollout/return_mean": 1.0})
