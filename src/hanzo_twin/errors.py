@@ -232,7 +232,10 @@ class RuntimeUnavailableError(UnavailableError):
 def nearest(name: object, allowed: Iterable[str]) -> str:
     """Text for a hint: the near miss of ``name`` if there is one, then all that is allowed."""
     names = sorted(allowed)
-    close = get_close_matches(str(name), names, n=1)
+    spelled = {each.casefold(): each for each in reversed(names)}
+    close = get_close_matches(str(name), names, n=1) or [
+        spelled[each] for each in get_close_matches(str(name).casefold(), spelled, n=1)
+    ]
     listed = ", ".join(names[:20]) + (f" … ({len(names)} in all)" if len(names) > 20 else "")
     meant = f"Did you mean '{close[0]}'? " if close else ""
     return f"{meant}Allowed: {listed or 'nothing'}."

@@ -14,8 +14,8 @@ from typing import Literal
 
 from hanzo_twin import plugins
 from hanzo_twin.engines.hulls import is_convex, needs_triangles
-from hanzo_twin.engines.port import EngineCapabilities, load_engine
-from hanzo_twin.errors import NotInstalledError, UnsupportedError
+from hanzo_twin.engines.port import EngineCapabilities, EngineConfig, load_engine
+from hanzo_twin.errors import InvalidInputError, NotInstalledError, UnsupportedError
 from hanzo_twin.scene.load import check_loaded
 from hanzo_twin.scene.model import Body, Joint, Mesh, Plane, Scene, Shape
 
@@ -244,13 +244,17 @@ def _not_met(scene: Scene, capabilities: EngineCapabilities) -> Iterator[Require
             yield requirement
 
 
-def check_features(scene: Scene, capabilities: EngineCapabilities) -> None:
+def check_features(scene: Scene, config: EngineConfig, capabilities: EngineCapabilities) -> None:
     """Raise UnsupportedError, which names the prim and the engines to use, for the first requirement not met.
 
     Raises:
-        InvalidInputError: ``scene`` is none that was loaded, such as the name of a file.
+        InvalidInputError: ``scene`` is none that was loaded, such as the name of a file, or ``config`` no EngineConfig.
     """
     check_loaded(scene)
+    if not isinstance(config, EngineConfig):
+        raise InvalidInputError(
+            f"An EngineConfig is needed, got {type(config).__name__}.", hint="Write EngineConfig(step_hz=500), say."
+        )
     first = next(missing(scene, capabilities), None)
     if first is not None:
         raise refusal(first, capabilities.name)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from numbers import Real
 
-import numpy as np
 from numpy.typing import ArrayLike
 
+from hanzo_twin.engines.vectors import as_numbers, is_number
 from hanzo_twin.errors import AddressError, CommandError, ParameterError, UnsupportedError, nearest
 from hanzo_twin.scene.addresses import Address, describe, parameter_addresses
 from hanzo_twin.scene.model import Joint, Scene
@@ -72,10 +71,6 @@ def _authored_joint_value(joint: Joint, attribute: str) -> float:
             return float(getattr(joint, attribute))
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real)
-
-
 class ParameterValues:
     """Parameters of ``scene`` in one simulation of ``engine``, which can change those named in ``supported``."""
 
@@ -117,7 +112,7 @@ class ParameterValues:
 
     def check(self, address: Address, value: float) -> None:
         """Raise ParameterError unless ``value`` is a number, finite and physical."""
-        if not _is_number(value):
+        if not is_number(value):
             raise ParameterError(f"'{address}' cannot be {value!r}.", hint="Allowed: numbers.")
         if not math.isfinite(value):
             raise ParameterError(f"'{address}' cannot be {value}.", hint="Allowed: finite numbers.")
@@ -165,7 +160,7 @@ def checked_parameters(
         AddressError, UnsupportedError: as `ParameterValues.resolve`. CommandError: wrong shape.
         ParameterError: a value is not physical.
     """
-    wanted = np.asarray(values, dtype=np.float64)
+    wanted = as_numbers("values", values)
     names = [addresses] if isinstance(addresses, str) else list(addresses)
     shape = (rows,) if isinstance(addresses, str) else (rows, len(names))
     if wanted.shape != shape:

@@ -130,6 +130,10 @@ class EngineConfig:
             count = getattr(self, name)
             if count is not None and (type(count) is not int or count < 1):
                 raise InvalidInputError(f"EngineConfig.{name} is {count!r}.", hint="Allowed: whole numbers from 1.")
+        if self.gpu_id != "auto" and (type(self.gpu_id) is not int or self.gpu_id < 0):
+            raise InvalidInputError(
+                f"EngineConfig.gpu_id is {self.gpu_id!r}.", hint="Allowed: auto, and whole numbers from 0."
+            )
         gravity = self.gravity
         if gravity is not None and not _is_vector(gravity):
             raise InvalidInputError(f"EngineConfig.gravity is {gravity!r}.", hint="Give three numbers, m/s².")

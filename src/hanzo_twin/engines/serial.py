@@ -11,7 +11,7 @@ from hanzo_twin.engines.lifetime import Lifetime
 from hanzo_twin.engines.port import Batch, BatchEngine, Engine, EngineConfig, JointCommand, Simulation
 from hanzo_twin.engines.refusals import closed
 from hanzo_twin.engines.state import SimState
-from hanzo_twin.engines.vectors import check_batch_size, checked_array, checked_commands, checked_env_ids
+from hanzo_twin.engines.vectors import as_numbers, check_batch_size, checked_array, checked_commands, checked_env_ids
 from hanzo_twin.errors import CommandError, ParameterError, SimulationError
 from hanzo_twin.scene.model import Scene
 from hanzo_twin.spatial import BoolArray, FloatArray, IntArray
@@ -223,7 +223,7 @@ class SerialBatch(Lifetime):
         rows = checked_env_ids(env_ids, self.num_envs)
         names = [addresses] if isinstance(addresses, str) else list(addresses)
         shape = (len(rows),) if isinstance(addresses, str) else (len(rows), len(names))
-        wanted = np.asarray(values, dtype=np.float64)
+        wanted = as_numbers("values", values)
         if wanted.shape != shape:
             raise CommandError(f"values has shape {list(wanted.shape)}, expected {list(shape)}.")
         wanted = wanted.reshape(len(rows), len(names))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -12,6 +14,11 @@ LARGEST = 1e12
 """Of positions and velocities that are commanded or set, in SI units: a larger one is a mistake. Efforts and forces
 have no such bound: there is no telling what they act on."""
 _FINITE = float(np.finfo(np.float64).max)
+
+
+def is_number(value: object) -> bool:
+    """Whether it is one, of Python or NumPy, and no text."""
+    return isinstance(value, Real)
 
 
 def checked_steps(n: object) -> int:
@@ -36,7 +43,7 @@ def checked_array(name: str, values: ArrayLike, shape: tuple[int, ...], largest:
         CommandError: its shape is not ``shape``, or a value is not finite or beyond ``largest``; the message starts
             with ``name``.
     """
-    array = _numbers(name, values)
+    array = as_numbers(name, values)
     if array.shape != shape:
         raise CommandError(f"{name} has shape {list(array.shape)}, expected {list(shape)}.")
     if not np.abs(array).max(initial=0.0) <= largest:
@@ -44,7 +51,7 @@ def checked_array(name: str, values: ArrayLike, shape: tuple[int, ...], largest:
     return array
 
 
-def _numbers(name: str, values: ArrayLike, *, copy: bool | None = None) -> FloatArray:
+def as_numbers(name: str, values: ArrayLike, *, copy: bool | None = None) -> FloatArray:
     """``values`` as float64, copied if need be or wished. Raises CommandError where they are no numbers."""
     try:
         return np.array(values, dtype=np.float64, copy=copy)
@@ -113,7 +120,7 @@ def checked_command(name: str, values: ArrayLike) -> FloatArray:
     Raises:
         CommandError: not one-dimensional, or a value that is not finite, or a target beyond `LARGEST`.
     """
-    array = _numbers(f"JointCommand.{name}", values, copy=True)
+    array = as_numbers(f"JointCommand.{name}", values, copy=True)
     if array.ndim != 1:
         raise CommandError(f"JointCommand.{name} must have one dimension, got shape {array.shape}.")
     most = _FINITE if name == "efforts" else LARGEST
@@ -126,6 +133,8 @@ def checked_command(name: str, values: ArrayLike) -> FloatArray:
 
 def check_batch_size(num_envs: int, threads: int | None) -> None:
     """Raise InvalidInputError unless there is at least one env and, where it is given, one thread."""
+    if not isinstance(num_envs, int | np.integer):
+        raise InvalidInputError(f"A batch cannot have {num_envs!r} envs.", hint="Allowed: whole numbers from 1.")
     if num_envs < 1 or (threads is not None and threads < 1):
         on_threads = "" if threads is None else f" on {threads} threads"
         raise InvalidInputError(f"A batch cannot have {num_envs} envs{on_threads}.", hint="Allowed: one or more.")
@@ -146,7 +155,10 @@ def checked_env_ids(env_ids: ArrayLike | None, num_envs: int) -> IntArray:
     """
     if env_ids is None:
         return np.arange(num_envs)
-    ids = np.asarray(env_ids, dtype=np.int64)
+    try:
+        ids = np.asarray(env_ids, dtype=np.int64)
+    except (TypeError, ValueError):
+        raise CommandError(f"env_ids must be whole numbers, got {env_ids!r}.") from None
     if ids.ndim != 1 or (ids < 0).any() or (ids >= num_envs).any():
         raise CommandError(f"env_ids {ids.tolist()} are not all in 0 … {num_envs - 1}.")
     return ids

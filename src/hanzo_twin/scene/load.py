@@ -142,6 +142,11 @@ def inspect_scene(
 
     The scene is None where nothing could be read at all.
     """
+    if not isinstance(source, str | os.PathLike):
+        raise InvalidInputError(
+            f"A scene is loaded from a path, got {type(source).__name__}.",
+            hint="Give the path of a file, or library:NAME, as text or pathlib.Path.",
+        )
     name = os.fspath(source)
     findings = Findings()
     scene: Scene | None = None

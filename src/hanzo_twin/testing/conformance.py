@@ -535,6 +535,11 @@ class EngineConformance(EngineSuite):
             assert np.array_equal(copied[name], seen[name])
             assert not copied[name].flags.writeable
 
+    def test_settings_that_are_none_are_named(self, engine: Engine) -> None:
+        settings: Any = {"step_hz": 500.0}
+        with pytest.raises(InvalidInputError, match=r"An EngineConfig is needed, got dict\."):
+            engine.load_scene(SCENE, settings)
+
     def test_what_is_no_command_state_or_number_is_named(self, engine: Engine) -> None:
         with engine.load_scene(SCENE, CONFIG) as simulation:
             before = simulation.get_state()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from hanzo_twin.engines.port import Batch, BatchEngine, Engine, JointCommand
 from hanzo_twin.engines.serial import load_worlds
-from hanzo_twin.errors import CommandError, NotFoundError, ParameterError, SimulationError
+from hanzo_twin.errors import CommandError, InvalidInputError, NotFoundError, ParameterError, SimulationError
 from hanzo_twin.testing import scenes
 from hanzo_twin.testing.conformance import ARM, CONFIG, DAMPING, JOINTS, SCENE, TARGETS, busy
 from hanzo_twin.testing.suite import EngineSuite
@@ -216,6 +218,15 @@ class BatchConformance(EngineSuite):
             batch.set_parameters(DAMPING, np.zeros(3))
         with pytest.raises(ParameterError, match="cannot be -1"):
             batch.set_parameters(DAMPING, np.array([2.0, -1.0]))
+        words: Any = ["a", "b"]
+        with pytest.raises(CommandError, match=r"env_ids must be whole numbers, got \['a', 'b'\]"):
+            batch.get_state(words)
+        with pytest.raises(CommandError, match="values must be an array of numbers"):
+            batch.set_parameters(DAMPING, words)
+        for count in ("4", 2.5):
+            wrong: Any = count
+            with pytest.raises(InvalidInputError, match=f"A batch cannot have {count!r} envs"):
+                batch_engine.load_batch(SCENE, CONFIG, wrong)
         assert batch.get_state() == before
         assert batch.joint_names == SCENE.articulations[ARM].joints
         assert batch.num_envs == 2

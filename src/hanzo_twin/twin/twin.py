@@ -10,7 +10,7 @@ import numpy as np
 
 from hanzo_twin.engines.lifetime import Lifetime
 from hanzo_twin.engines.port import EngineConfig, JointCommand, Simulation, load_engine
-from hanzo_twin.engines.vectors import LARGEST
+from hanzo_twin.engines.vectors import LARGEST, is_number
 from hanzo_twin.errors import AddressError, InvalidInputError, ParameterError, StateError
 from hanzo_twin.scene.addresses import Address, describe
 from hanzo_twin.scene.load import check_loaded
@@ -92,6 +92,8 @@ class Twin(Lifetime):
         Raises:
             AddressError: not an input. ParameterError: the value is not finite, or beyond all that can be.
         """
+        if not is_number(value):
+            raise ParameterError(f"Input '{address}' must be a number, got {value!r}.")
         if not math.isfinite(value):
             raise ParameterError(f"Input '{address}' must be finite, got {value}.")
         if abs(value) > LARGEST:
@@ -109,8 +111,8 @@ class Twin(Lifetime):
         Raises:
             InvalidInputError: the time is not finite.
         """
-        if not math.isfinite(time):
-            raise InvalidInputError(f"A twin cannot advance to {time} s.", hint=f"It is at {self.time:g} s now.")
+        if not (is_number(time) and math.isfinite(time)):
+            raise InvalidInputError(f"A twin cannot advance to {time!r} s.", hint=f"It is at {self.time:g} s now.")
         step = self.simulation.config.step_seconds
         count = max(0, math.floor((time - self.time + TIME_RESOLUTION_S) / step))
         times: FloatArray = self.time + step * np.arange(count + 1, dtype=np.float64)
@@ -216,8 +218,8 @@ class Twin(Lifetime):
         before = self.get_parameter(address)
         parsed = Address.parse(address)
         if parsed.attribute == "actuatorDelay":
-            if not math.isfinite(value) or abs(value) > 1.0:
-                raise ParameterError(f"'{address}' must lie between -1 s and 1 s, got {value}.")
+            if not (is_number(value) and math.isfinite(value) and abs(value) <= 1.0):
+                raise ParameterError(f"'{address}' must lie between -1 s and 1 s, got {value!r}.")
             self.inputs.delays[self.inputs.column(parsed.path)] = value
         else:
             self.simulation.set_parameter(address, value)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hanzo_twin.engines.port import EngineConfig
+from hanzo_twin.engines.port import EngineConfig, load_engine
 from hanzo_twin.engines.vectors import checked_steps
-from hanzo_twin.errors import CommandError, InvalidInputError
+from hanzo_twin.errors import CommandError, InvalidInputError, UnsupportedError
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,8 @@ from hanzo_twin.errors import CommandError, InvalidInputError
         ({"step_hz": "fast"}, "EngineConfig.step_hz is 'fast'"),
         ({"substeps": 0}, "EngineConfig.substeps is 0"),
         ({"solver_iterations": 1.5}, "EngineConfig.solver_iterations is 1.5"),
+        ({"gpu_id": "cuda"}, r"EngineConfig.gpu_id is 'cuda'\.\n  Allowed: auto"),
+        ({"gpu_id": -1}, "EngineConfig.gpu_id is -1"),
         ({"gravity": (0.0, 0.0)}, r"EngineConfig.gravity is \(0.0, 0.0\)"),
         ({"gravity": (0.0, 0.0, float("inf"))}, "EngineConfig.gravity"),
         ({"gravity": -9.81}, "EngineConfig.gravity is -9.81"),
@@ -39,3 +41,9 @@ def test_what_is_no_number_of_steps_is_refused(n: object) -> None:
 
 def test_numpy_counts_steps_too() -> None:
     assert checked_steps(np.int64(3)) == 3
+
+
+def test_an_engine_in_other_letters_is_the_nearest() -> None:
+    with pytest.raises(UnsupportedError, match="No engine named 'MuJoCo' is installed") as refused:
+        load_engine("MuJoCo")
+    assert refused.value.hint.startswith("Did you mean 'mujoco'?")

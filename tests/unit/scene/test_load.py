@@ -4,10 +4,11 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hanzo_twin.errors import SceneError
+from hanzo_twin.errors import InvalidInputError, SceneError
 from hanzo_twin.scene.load import inspect_scene, load_scene
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -75,6 +76,15 @@ def test_a_missing_file_lists_its_neighbours(tmp_path: Path) -> None:
     assert diagnoses[0].remedy == "Scenes in that directory: arm.usda."
     _, diagnoses = inspect_scene(tmp_path / "nowhere/arm.usda")
     assert diagnoses[0].remedy == f"There is no directory '{tmp_path / 'nowhere'}' either."
+
+
+@pytest.mark.parametrize("source", [None, 3, b"library:arm"])
+def test_what_is_no_path(source: Any) -> None:
+    with pytest.raises(
+        InvalidInputError, match=f"A scene is loaded from a path, got {type(source).__name__}"
+    ) as caught:
+        load_scene(source)
+    assert "library:NAME" in caught.value.hint
 
 
 def test_a_name_that_is_too_long() -> None:

@@ -184,6 +184,17 @@ def test_times_that_are_never_reached(arm: Twin, time: float) -> None:
     assert caught.value.hint == "It is at 50 s now."
 
 
+def test_text_is_no_number(arm: Twin) -> None:
+    text: Any = "0.1"
+    joint = arm.inputs.joints[0]
+    with pytest.raises(ParameterError, match=f"Input '{joint}.effort' must be a number, got '0.1'"):
+        arm.set_input(f"{joint}.effort", text)
+    with pytest.raises(ParameterError, match=f"'{joint}.actuatorDelay' must lie between -1 s and 1 s, got '0.1'"):
+        arm.set_parameter(f"{joint}.actuatorDelay", text)
+    with pytest.raises(InvalidInputError, match=r"A twin cannot advance to '0\.1' s"):
+        arm.advance_to(text)
+
+
 def test_one_address_is_no_list(arm: Twin) -> None:
     address = f"{arm.inputs.joints[0]}.position"
     with pytest.raises(InvalidInputError, match="is not a list of addresses") as caught:

@@ -72,7 +72,7 @@ class GazeboEngine:
         )
 
     def load_scene(self, scene: Scene, config: EngineConfig) -> GazeboSimulation:
-        check_features(scene, self.capabilities())
+        check_features(scene, config, self.capabilities())
         simulation = GazeboSimulation(scene, config)
         simulation.start()
         return simulation

@@ -39,14 +39,14 @@ class KinematicEngine:
         )
 
     def load_scene(self, scene: Scene, config: EngineConfig) -> KinematicSimulation:
-        check_features(scene, self.capabilities())
+        check_features(scene, config, self.capabilities())
         return KinematicSimulation(_mechanism(scene), config)
 
     def load_batch(
         self, scene: Scene, config: EngineConfig, num_envs: int, *, threads: int | None = None
     ) -> KinematicBatch:
         check_batch_size(num_envs, threads)
-        check_features(scene, self.capabilities())
+        check_features(scene, config, self.capabilities())
         return KinematicBatch(_mechanism(scene), config, num_envs)
 
 

@@ -88,7 +88,7 @@ class MujocoEngine:
         Raises:
             UnsupportedError, SceneError: as `load_scene`.
         """
-        check_features(scene, self.capabilities())
+        check_features(scene, config, self.capabilities())
         report_warnings_to_log()
         model = build_model(scene, config, customize)
         simulation = MujocoSimulation(scene, config, model, lay_out(scene, model))

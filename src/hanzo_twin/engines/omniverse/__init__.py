@@ -67,5 +67,5 @@ class OmniverseEngine:
         return (*differences(scene, self.capabilities(), honoured=honoured(scene)), *diagnose_rotations(scene))
 
     def load_scene(self, scene: Scene, config: EngineConfig) -> OmniverseSimulation:
-        check_features(scene, self.capabilities())
+        check_features(scene, config, self.capabilities())
         return OmniverseSimulation(scene, config)

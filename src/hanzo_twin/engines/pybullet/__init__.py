@@ -75,7 +75,7 @@ class PybulletEngine:
         return self._load(scene, config, deformable=True)
 
     def _load(self, scene: Scene, config: EngineConfig, *, deformable: bool) -> PybulletSimulation:
-        check_features(scene, self.capabilities())
+        check_features(scene, config, self.capabilities())
         simulation = PybulletSimulation(scene, config, deformable=deformable)
         simulation.start()
         return simulation
