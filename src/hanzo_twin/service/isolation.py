@@ -7,6 +7,7 @@ import math
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,11 @@ from hanzo_twin.scene.diagnostics import Diagnosis
 
 MEMORY_BYTES = 32 * 2**30
 """Address space of the process; USD and an engine map several GiB that they never touch."""
+
+RESIDENT_BYTES = 4 * 2**30
+"""Memory that the process may have; a flipped bit can ask for any amount."""
+
+_LOOK_S = 0.2
 
 
 def ask(child: tuple[str, ...], request: Mapping[str, Any], *, source: str, timeout_s: float) -> Any:
@@ -29,23 +35,52 @@ def ask(child: tuple[str, ...], request: Mapping[str, Any], *, source: str, time
         answer = Path(folder) / "answer.json"
         sent = {"request": dict(request), "answer": str(answer), "timeout_s": timeout_s}
         try:
-            done = subprocess.run(
-                [sys.executable, *child],
-                input=json.dumps(sent).encode(),
-                capture_output=True,
-                timeout=timeout_s,
-                check=False,
-            )
+            code, told = _run(child, json.dumps(sent).encode(), timeout_s)
         except subprocess.TimeoutExpired:
             return _fatal("file-hangs", source, f"Reading it takes more than {timeout_s:g} s.")
-        if done.returncode < 0:
+        except MemoryError:
             return _fatal(
-                "file-crashes", source, f"Reading it kills the process that does so (signal {-done.returncode})."
+                "file-too-large", source, f"Reading it takes more than {RESIDENT_BYTES / 2**30:g} GiB of memory."
             )
-        if done.returncode > 0:
-            last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        if code < 0:
+            return _fatal("file-crashes", source, f"Reading it kills the process that does so (signal {-code}).")
+        if code > 0:
+            last = told.decode(errors="replace").strip().rpartition("\n")[2]
             return _fatal("file-crashes", source, f"Reading it fails: {last or 'no reason is given'}.")
         return json.loads(answer.read_bytes())
+
+
+def _run(child: tuple[str, ...], request: bytes, timeout_s: float) -> tuple[int, bytes]:
+    """Exit code and standard error of the process.
+
+    Raises:
+        TimeoutExpired: it took longer. MemoryError: it took more than `RESIDENT_BYTES`.
+    """
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, *child], stdin=pipe, stdout=subprocess.DEVNULL, stderr=pipe) as process:
+        try:
+            end, given = time.monotonic() + timeout_s, request
+            while True:
+                try:
+                    _, told = process.communicate(given, timeout=min(_LOOK_S, max(0.0, end - time.monotonic())))
+                    return process.returncode, told
+                except subprocess.TimeoutExpired:
+                    if time.monotonic() >= end:
+                        raise
+                    # The rest of it is sent on by itself.
+                    given = b""
+                if _resident(process.pid) > RESIDENT_BYTES:
+                    raise MemoryError
+        finally:
+            process.kill()
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory that a process has; 0 where the system does not tell."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+    except (OSError, IndexError):
+        return 0
 
 
 def answer(respond: Callable[[Any], Any]) -> None:

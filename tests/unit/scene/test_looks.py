@@ -143,6 +143,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     ("content", "reason"),
     [
         (None, "the file is not there."),
+        (b"", "the file is empty."),
         (b"no picture", "it is no kind of picture that is known."),
         (png_of(9_000, 9_000), "it has 9000 × 9000 pixels."),
         (png_of(100_000, 100_000), "Image size (10000000000 pixels) exceeds limit"),

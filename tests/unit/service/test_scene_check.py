@@ -10,7 +10,7 @@ from hanzo_twin.engines.port import EngineCapabilities, EngineConfig, Simulation
 from hanzo_twin.errors import UnsupportedError
 from hanzo_twin.scene.load import Reference
 from hanzo_twin.scene.model import Scene
-from hanzo_twin.service import scene_check
+from hanzo_twin.service import isolation, scene_check
 from hanzo_twin.service.scene_check import SceneReport, check_scene, inspect_for_engine
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -102,6 +102,17 @@ def test_reading_that_takes_for_ever_is_stopped() -> None:
     report = check_scene(EXAMPLES / "arm/arm.usda", timeout_s=0.01)
     assert [(diagnosis.code, diagnosis.message) for diagnosis in report.diagnoses] == [
         ("file-hangs", "Reading it takes more than 0.01 s.")
+    ]
+
+
+def test_reading_that_takes_all_memory_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "RESIDENT_BYTES", 2**27)
+    monkeypatch.setattr(scene_check, "CHILD", ("-c", "import time; taken = b'x' * 2**28; time.sleep(60)"))
+
+    report = check_scene(EXAMPLES / "arm/arm.usda")
+
+    assert [(diagnosis.code, diagnosis.message) for diagnosis in report.diagnoses] == [
+        ("file-too-large", "Reading it takes more than 0.125 GiB of memory.")
     ]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -130,10 +131,15 @@ def _content(place: str) -> bytes:
     """The file at ``place``, which USD resolved (it may be in a package).
 
     Raises:
-        NotReadable: there is none.
+        NotReadable: there is none, or nothing in it.
     """
+    if Path(place).exists() and not Path(place).is_file():
+        raise NotReadable("it is not a plain file")
     asset = Ar.GetResolver().OpenAsset(Ar.ResolvedPath(place))
     if not asset:
         raise NotReadable("the file is not there")
     with asset:
-        return bytes(asset.GetBuffer())
+        content = asset.GetBuffer()
+    if content is None:
+        raise NotReadable("the file is empty")
+    return bytes(content)
