@@ -120,13 +120,14 @@ def plot_spread(spread: Spread, path: Path) -> None:
         axis.set_title(spread.names[column], fontsize="small")
         axis.set_xlabel("time [s]", fontsize="small")
         axis.grid(alpha=0.3)
-    axes[0].legend(fontsize="x-small")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize="x-small")
     bars = axes[len(chosen)]
     influence = spread.influence()
     bars.barh(list(influence), list(influence.values()), color="tab:orange")
     bars.set_xlim(0.0, 1.0)
     bars.tick_params(axis="y", labelsize="x-small")
     bars.set_title("goes with the distance from nominal", fontsize="small")
+    bars.set_xlabel("rank correlation, 0 to 1", fontsize="small")
     for axis in axes[len(chosen) + 1 :]:
         axis.set_visible(False)
     write_figure(figure, path)

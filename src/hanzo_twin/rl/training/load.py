@@ -24,7 +24,10 @@ def find_policy(path: Path, unpacked: Path) -> Policy:
                 archive.extractall(unpacked)
         except (zipfile.BadZipFile, OSError) as error:
             raise InvalidInputError(
-                f"'{path}' is not a policy: {error}.", hint="Name the folder or zip of one."
+                f"'{path}' is not a policy: {error}.",
+                hint="An exported .onnx does not say what it was trained for; name the folder of the run or policy."
+                if path.suffix == ".onnx"
+                else "Name the folder or zip of one.",
             ) from error
         return Policy(unpacked)
     return Policy(path / "policy" if not (path / LINEAGE).exists() and (path / "policy").is_dir() else path)

@@ -77,7 +77,10 @@ def read_lineage(folder: Path) -> dict[str, Any]:
             hint=f"A policy is a folder with {ONNX} and {LINEAGE}; 'hanzo-twin train' writes one.",
         ) from None
     except (OSError, ValueError) as error:
-        raise InvalidInputError(f"'{folder / LINEAGE}' cannot be read: {error}.") from error
+        raise InvalidInputError(
+            f"'{folder / LINEAGE}' cannot be read: {error}.",
+            hint="It is written beside the policy; take the folder from its run, or from its job, again.",
+        ) from error
     if not isinstance(found, dict) or not isinstance(found.get("spec"), dict):
         raise InvalidInputError(f"'{folder / LINEAGE}' does not say how the policy was trained.")
     lineage: dict[str, Any] = found

@@ -185,6 +185,9 @@ def test_what_is_no_policy_says_so(trained: Path, tmp_path: Path) -> None:
     garbage.write_bytes(b"garbage")
     with pytest.raises(InvalidInputError, match="is not a policy"):
         find_policy(garbage, tmp_path / "out")
+    onnx = trained / "policy" / "policy.onnx"
+    with pytest.raises(InvalidInputError, match=r"An exported .onnx does not say what it was trained for"):
+        find_policy(onnx, tmp_path / "out")
     damaged = tmp_path / "policy"
     damaged.mkdir()
     (damaged / "lineage.json").write_text("{}")
