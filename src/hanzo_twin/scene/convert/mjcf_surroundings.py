@@ -69,6 +69,13 @@ def write_surroundings(document: Document) -> None:
             **placed(camera.pose_body_camera),
         }
         SubElement(document.elements[camera.body], "camera", _unique(document, "camera", values))
+        near, far = camera.clipping_range
+        document.changed(
+            "camera-range",
+            camera.path,
+            f"It shows what is from {near:g} m to {far:g} m away; all cameras of MJCF share a range that goes by the "
+            "model's size.",
+        )
     for light in scene.lights.values():
         _write_light(document, light)
     for sensor in scene.sensors.values():

@@ -108,6 +108,9 @@ def test_what_mjcf_cannot_hold_is_in_the_report(tmp_path: Path) -> None:
 
     assert ("velocity-limit-lost", "/World/arm/joint_1") in lost
     assert ("static-friction-lost", "/World/concrete") in lost
+    ranges = [(entry.path, entry.what) for entry in report.of("changed") if entry.code == "camera-range"]
+    assert [path for path, _ in ranges] == ["/World/camera"]
+    assert ranges[0][1].startswith("It shows what is from 0.05 m to 50 m away;")
     # A joint that lost its velocity limit is there all the same.
     assert "/World/arm/joint_1" in {entry.path for entry in report.of("kept")}
 
