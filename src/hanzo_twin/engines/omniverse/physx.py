@@ -254,10 +254,10 @@ class _Handles:
             if self.stage is not None:
                 self.stage.destroy()
                 self.stage = None
-        if len(_idle) < _IDLE_INSTANCES:
-            _idle.append(self.instance)
-        else:
-            self.instance.destroy()
+            if len(_idle) < _IDLE_INSTANCES:
+                _idle.append(self.instance)
+            else:
+                self.instance.destroy()
 
 
 # Of worlds that nobody closed; freed when the next one is made, not in the middle of whatever Python was doing.
@@ -275,9 +275,10 @@ class Physx:
             self._handles = _Handles(_idle.pop() if _idle else ovphysx.PhysX())
         self._finalizer = finalize(self, _forgotten.append, self._handles)
         self._finalizer.atexit = False
-        if gpu_id is not None:
-            self.instance.set_config(ConfigKey.ACTIVE_CUDA_GPUS, str(gpu_id))
-        self.fill(layer)
+        with _one_at_a_time:
+            if gpu_id is not None:
+                self.instance.set_config(ConfigKey.ACTIVE_CUDA_GPUS, str(gpu_id))
+            self._fill(layer)
 
     @property
     def instance(self) -> Any:
