@@ -51,12 +51,16 @@ def checked_array(name: str, values: ArrayLike, shape: tuple[int, ...], largest:
     return array
 
 
-def as_numbers(name: str, values: ArrayLike, *, copy: bool | None = None) -> FloatArray:
-    """``values`` as float64, copied if need be or wished. Raises CommandError where they are no numbers."""
+def as_numbers(name: str, values: ArrayLike) -> FloatArray:
+    """``values`` as float64, copied if need be. Raises CommandError where they are no numbers."""
     try:
-        return np.array(values, dtype=np.float64, copy=copy)
+        return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
-        raise CommandError(f"{name} must be an array of numbers, got {values!r}.") from None
+        raise _no_numbers(name, values) from None
+
+
+def _no_numbers(name: str, values: object) -> CommandError:
+    return CommandError(f"{name} must be an array of numbers, got {values!r}.")
 
 
 def out_of_bounds(name: str, values: FloatArray) -> CommandError:
@@ -120,7 +124,10 @@ def checked_command(name: str, values: ArrayLike) -> FloatArray:
     Raises:
         CommandError: not one-dimensional, or a value that is not finite, or a target beyond `LARGEST`.
     """
-    array = as_numbers(f"JointCommand.{name}", values, copy=True)
+    try:
+        array = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise _no_numbers(f"JointCommand.{name}", values) from None
     if array.ndim != 1:
         raise CommandError(f"JointCommand.{name} must have one dimension, got shape {array.shape}.")
     most = _FINITE if name == "efforts" else LARGEST

@@ -59,8 +59,9 @@ class GazeboSimulation(DrivenSimulation[Tree]):
         driven = {tree.skeleton.getName() for tree in self._trees}
         #: The kinetic energy of each multibody tells whether its numbers are finite, at less cost than its velocities.
         self._driven_energies = [tree.skeleton.computeKineticEnergy for tree in self._trees]
-        self._undriven = [one for one in self._world.multibodies if one.getName() not in driven]
-        self._undriven_energies = [one.computeKineticEnergy for one in self._undriven]
+        self._undriven_energies = [
+            one.computeKineticEnergy for one in self._world.multibodies if one.getName() not in driven
+        ]
         by_joints = {tree.joints: tree for tree in self._trees}
         articulations = scene.articulations.values()
         self._by_articulation = {one.path: by_joints[one.joints] for one in articulations if one.joints in by_joints}
@@ -132,7 +133,7 @@ class GazeboSimulation(DrivenSimulation[Tree]):
 
     def _advance(self, engine_steps: int) -> None:
         world, trees, sweeps = self._world, self._trees, self.config.solver_iterations
-        pushed = bool(self._pushes)
+        pushed, driven = bool(self._pushes), self._driven_energies
         for _ in range(engine_steps):
             if self._loops:
                 self._renew_loops()
@@ -142,14 +143,16 @@ class GazeboSimulation(DrivenSimulation[Tree]):
             for tree in trees:
                 tree.apply(self._targets, self._target_velocities, self._efforts, pushed=pushed)
             world.advance(sweeps)
-            for energy, tree in zip(self._driven_energies, trees, strict=True):
+            for energy in driven:
                 if not energy() < _DIVERGED:
-                    raise self._multibody_diverged(tree.skeleton)
-        for energy, multibody in zip(self._undriven_energies, self._undriven, strict=True):
+                    raise self._diverged()
+        for energy in self._undriven_energies:
             if not energy() < _DIVERGED:
-                raise self._multibody_diverged(multibody)
+                raise self._diverged()
 
-    def _multibody_diverged(self, multibody: Any) -> SimulationError:
+    def _diverged(self) -> SimulationError:
+        """About the first multibody that did."""
+        multibody = next(one for one in self._world.multibodies if not one.computeKineticEnergy() < _DIVERGED)
         speeds = np.abs(multibody.getVelocities())
         index = int(np.argmax(np.where(np.isfinite(speeds), speeds, np.inf)))
         joints = (multibody.getJoint(number) for number in range(multibody.getNumJoints()))
@@ -259,7 +262,6 @@ class GazeboSimulation(DrivenSimulation[Tree]):
         for name in (
             "_world",
             "_trees",
-            "_undriven",
             "_undriven_energies",
             "_driven_energies",
             "_by_articulation",

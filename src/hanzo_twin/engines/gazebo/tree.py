@@ -50,6 +50,8 @@ class Tree:
         order = np.concatenate([base, held])
         self._order = None if (order == np.arange(count)).all() else order
         self._held: IntArray | slice = _compact(held)
+        #: Nothing is to be picked out of the arrays of the skeleton: it has joints of one freedom only.
+        self._plain = self._order is None and len(held) == count and not balls
         self._still = np.zeros(len(ball_freedoms))
         self._applied = np.zeros(count)
 
@@ -87,7 +89,9 @@ class Tree:
         else:
             skeleton, held = self.skeleton, self._held
             matrix, bias = self.mass_matrix(), self._bias(pushed)
-            positions, velocities = skeleton.getPositions()[held], skeleton.getVelocities()[held]
+            positions, velocities = skeleton.getPositions(), skeleton.getVelocities()
+            if not self._plain:
+                positions, velocities = positions[held], velocities[held]
             applied = law.efforts(
                 matrix,
                 bias,
@@ -101,6 +105,9 @@ class Tree:
                 # What is out of range is found after the step, by name; numpy need not warn.
                 with np.errstate(all="ignore"):
                     applied = applied + self._couplings.efforts(matrix, bias, positions, velocities, applied)
+        if self._plain:
+            self.skeleton.setForces(applied)
+            return
         self._applied[self._held] = applied
         self.skeleton.setForces(self._applied)
 
