@@ -165,12 +165,13 @@ class DrivenSimulation(Lifetime, Generic[TreeType]):
 
     def set_joint_command(self, articulation: str, command: JointCommand) -> None:
         self._check_open()
-        columns = self._articulation_columns(articulation)
+        columns = self._columns.get(articulation) or self._articulation_columns(articulation)
         if not isinstance(command, JointCommand):
             raise no_command(command)
         positions, velocities, efforts = command.positions, command.velocities, command.efforts
+        count = columns.stop - columns.start
         for values in (positions, velocities, efforts):
-            if values is not None and len(values) != columns.stop - columns.start:
+            if values is not None and len(values) != count:
                 raise wrong_length(self.scene, articulation, command)
         if positions is not None:
             self._targets = replaced(self._targets, columns, positions)

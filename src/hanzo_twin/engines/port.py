@@ -165,10 +165,13 @@ class JointCommand:
     efforts: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        for name in ("positions", "velocities", "efforts"):
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, checked_command(name, value))
+        # Written out: commands are made at each step.
+        if self.positions is not None:
+            object.__setattr__(self, "positions", checked_command("positions", self.positions))
+        if self.velocities is not None:
+            object.__setattr__(self, "velocities", checked_command("velocities", self.velocities))
+        if self.efforts is not None:
+            object.__setattr__(self, "efforts", checked_command("efforts", self.efforts))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
