@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.live.waiting import until
 
 from hanzo_twin.stores.history.reader import HistoryReader
 from hanzo_twin.stores.history.segments import list_segments
@@ -43,8 +44,8 @@ def test_killed_at_any_moment_it_keeps_every_frame_it_confirmed(tmp_path: Path) 
             assert process.stdout is not None
             process.stdout.readline()
             time.sleep(random.uniform(0.0, 0.4))  # the moment of death is the subject
-            while last and not list_segments(tmp_path) and process.poll() is None:
-                time.sleep(0.01)
+            if last:
+                until("a journal has become a segment", lambda: bool(list_segments(tmp_path)))
             process.kill()
             lines = [line for line in process.stdout.read().split("\n") if line]
         confirmed = int(lines[-2]) if len(lines) > 1 else begun + 1

@@ -46,8 +46,11 @@ class Randomizer:
         delays: of the actuators [N] s. noise: standard deviation of each observation term, by name [N].
         camera_noise / lighting: of images [N]: standard deviation of pixels, and factor on the lights.
 
+    Of two variations of one thing the later holds; gravity.tilt comes after all parameters.
+
     Raises:
         AddressError, UnsupportedError: a variation matches nothing, or the engine or scene cannot vary it.
+        InvalidInputError: nothing of a variation is left, since later ones take all that it is for.
     """
 
     def __init__(self, spec: Randomization, batch: Batch, observations: Sequence[str]) -> None:
@@ -69,6 +72,7 @@ class Randomizer:
         self.camera_noise, self.lighting = np.zeros(batch.num_envs), np.ones(batch.num_envs)
         self.noise = {name: np.zeros(batch.num_envs) for name in observations}
         self.max_delay_s = self._check_special(observations)
+        self._check_effect()
 
     def _resolve(self, variation: Variation) -> _Written:
         addresses = variation.matches(self.batch.scene)
@@ -86,6 +90,24 @@ class Randomizer:
         """What the parameters are before anything is drawn."""
         scene = self.batch.scene
         return np.array([self._in_force.get(a, authored_value(scene, Address.parse(a))) for a in addresses])
+
+    def _check_effect(self) -> None:
+        """Raise InvalidInputError for a variation whose draws would be told and do nothing."""
+        written: list[tuple[Variation, Sequence[str]]] = [(item.variation, item.addresses) for item in self._parameters]
+        several = {
+            GRAVITY_TILT: self._gravity_addresses,
+            OBSERVATION_NOISE: [f"{OBSERVATION_NOISE}.{term}" for term in self.noise],
+        }
+        special = [item for item in self._spec.variations if item.is_special]
+        written += [(item, several.get(item.target, (item.target,))) for item in special]
+        later: dict[str, str] = {}
+        for variation, things in reversed(written):
+            if all(thing in later for thing in things):
+                raise InvalidInputError(
+                    f"Variation '{variation.name}' would do nothing: '{later[things[0]]}' overwrites '{things[0]}'.",
+                    hint="Leave one of the two out, or name less by the one that comes later.",
+                )
+            later |= dict.fromkeys(things, variation.name)
 
     def _width(self, variation: Variation) -> tuple[int, ...]:
         if not variation.each or variation.is_special:

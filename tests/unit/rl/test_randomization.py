@@ -237,6 +237,35 @@ def test_variations_that_make_no_sense_are_refused(make: Any, message: str) -> N
         make()
 
 
+def named(name: str, target: str) -> Variation:
+    return Variation(name=name, target=target, how="set", distribution=Uniform(low=0.1, high=0.2))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("*.mass", "*.mass"),
+        ("/World/pendulum/bob.mass", "*.mass"),
+        ("gravity.tilt", "gravity.tilt"),
+        ("observation.noise.sine", "observation.noise"),
+        ("actuator.delay", "actuator.delay"),
+    ],
+)
+def test_a_variation_that_a_later_one_leaves_nothing_of_is_refused(first: str, second: str) -> None:
+    with pytest.raises(InvalidInputError, match="Variation 'first' would do nothing: 'second' overwrites '"):
+        run("pendulum", Randomization(variations=(named("first", first), named("second", second))), 0.0)
+
+
+def test_a_later_variation_may_take_a_part_of_an_earlier_one() -> None:
+    general, special = named("first", "observation.noise"), named("second", "observation.noise.sine")
+    env = hanzo_twin.make(task="pendulum", domain_randomization=Randomization(variations=(general, special)))
+    pinned = {"first": 0.0, "second": 0.5}
+    observed = [env.reset(seed=3, options={"randomization": pinned | second})[0] for second in ({}, {"second": 0.0})]
+    assert observed[0]["sine"] != observed[1]["sine"]
+    assert observed[0]["cosine"] == observed[1]["cosine"]
+    env.close()
+
+
 def test_a_block_of_a_definition_that_is_not_enabled_draws_nothing() -> None:
     block: dict[str, Any] = {"enabled": False, "parameters": {"mass_scale": {"min": 2.0, "max": 3.0}}}
     for enabled in (False, True):
